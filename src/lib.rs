@@ -1,1 +1,3 @@
-//! x
+//! `webrtc-aws`: serverless WebRTC signalling and a 1:1 video call on AWS, deployed by direct API calls.
+
+pub mod local;

@@ -1,0 +1,25 @@
+//! The embedded local AWS: a loopback HTTP server that the AWS SDK and the AWS CLI talk to, and the data plane behind it.
+//!
+//! Control plane: exactly the calls this product makes; anything else answers 501 loudly. Data plane: real WebSockets with API
+//! Gateway's rules, the Lambda Runtime API running the deployed zip's `bootstrap` as a child process, `@connections` with the
+//! role's policy evaluated, public S3 GET. It is as strict as AWS, or stricter: every rule names its entry in AWS-FACTS.
+//!
+//! Request life: [`server`] → ([`gateway`] or public S3 GET for the data plane) or [`signature`] → service by credential scope →
+//! operation → [`faults`] → the service's `handle` → call record → answer.
+
+pub(crate) mod answer;
+pub(crate) mod apigateway;
+pub(crate) mod call;
+pub(crate) mod faults;
+pub(crate) mod gateway;
+pub(crate) mod iam;
+pub(crate) mod lambda;
+pub(crate) mod logs;
+pub(crate) mod s3;
+pub(crate) mod server;
+pub(crate) mod signature;
+pub(crate) mod sts;
+pub(crate) mod world;
+
+pub use server::{LocalAws, LocalError};
+pub use world::{LocalOptions, Timings};

@@ -1,0 +1,130 @@
+//! The whole local account: one in-memory state, the clock it runs on, and the settings of its timings.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::broadcast;
+use tokio::time::Instant;
+
+use super::{apigateway, faults, gateway, iam, lambda, logs, s3};
+
+/// How a local AWS is started.
+#[derive(Clone, Debug)]
+pub struct LocalOptions {
+    /// Address to listen on; loopback unless asked otherwise.
+    pub address: IpAddr,
+    /// Port to listen on; 0 takes a free one.
+    pub port: u16,
+    /// The account id that every ARN carries.
+    pub account: String,
+    /// The region that the regional services answer for.
+    pub region: String,
+    /// Propagation delays and data-plane limits.
+    pub timings: Timings,
+}
+
+impl Default for LocalOptions {
+    fn default() -> Self {
+        Self {
+            address: IpAddr::V4(Ipv4Addr::LOCALHOST),
+            port: 0,
+            account: "000000000000".to_owned(),
+            region: "us-east-1".to_owned(),
+            timings: Timings::default(),
+        }
+    }
+}
+
+/// Propagation delays of the control plane and time limits of the data plane.
+#[derive(Clone, Debug)]
+pub struct Timings {
+    /// From CreateRole until Lambda can assume the role (AWS-FACTS C1).
+    pub role_propagation: Duration,
+    /// From CreateFunction until `Active` (AWS-FACTS C2).
+    pub function_pending: Duration,
+    /// From an update until `LastUpdateStatus` is `Successful` (AWS-FACTS C2).
+    pub function_update: Duration,
+    /// From PutPublicAccessBlock until a public policy is accepted (AWS-FACTS E1).
+    pub public_access_block_propagation: Duration,
+    /// From CreateDeployment until `DEPLOYED` (AWS-FACTS B1).
+    pub deployment_pending: Duration,
+    /// A connection without data in either direction is closed after this (AWS-FACTS A5).
+    pub connection_idle: Duration,
+    /// A connection is closed after this (AWS-FACTS A5).
+    pub connection_life: Duration,
+    /// API Gateway waits this long for an integration (AWS-FACTS A5).
+    pub integration_timeout: Duration,
+}
+
+impl Default for Timings {
+    fn default() -> Self {
+        Self {
+            role_propagation: Duration::from_millis(300),
+            function_pending: Duration::from_millis(150),
+            function_update: Duration::from_millis(100),
+            public_access_block_propagation: Duration::from_millis(100),
+            deployment_pending: Duration::ZERO,
+            connection_idle: Duration::from_secs(600),
+            connection_life: Duration::from_secs(7200),
+            integration_timeout: Duration::from_secs(29),
+        }
+    }
+}
+
+/// Everything the account holds. Serialised, it is the snapshot that tests compare.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct State {
+    pub(crate) s3: s3::Store,
+    pub(crate) iam: iam::Store,
+    pub(crate) logs: logs::Store,
+    pub(crate) lambda: lambda::Store,
+    pub(crate) apigateway: apigateway::Store,
+}
+
+/// One line that a function wrote, as `up --local` streams it.
+#[derive(Clone, Debug)]
+pub struct LogLine {
+    /// Log group, e.g. `/aws/lambda/webrtc-aws-demo`.
+    pub group: String,
+    /// The line without its line end.
+    pub text: String,
+}
+
+/// The running account, shared by every request.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) options: LocalOptions,
+    state: Mutex<State>,
+    pub(crate) faults: faults::Faults,
+    /// Live sockets and function processes: not part of the account's state.
+    pub(crate) gateway: gateway::Gateway,
+    pub(crate) environments: lambda::Environments,
+    pub(crate) log_lines: broadcast::Sender<LogLine>,
+}
+
+impl World {
+    pub(crate) fn new(options: LocalOptions) -> Self {
+        Self {
+            options,
+            state: Mutex::default(),
+            faults: faults::Faults::default(),
+            gateway: gateway::Gateway::default(),
+            environments: lambda::Environments::default(),
+            log_lines: broadcast::Sender::new(1024),
+        }
+    }
+
+    /// The account's state. Never hold it across an await: `MutexGuard` is not `Send`, so the compiler sees to that.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        // A panic while the lock was held leaves plain data behind; serving it beats refusing every later call.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The clock for every delay: tokio's, so that tests with paused time work. Transitions (Pending → Active …) are computed by
+    /// comparing with it when somebody looks, never by background tasks.
+    pub(crate) fn now(&self) -> Instant {
+        Instant::now()
+    }
+}
