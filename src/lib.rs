@@ -1,3 +1,8 @@
 //! `webrtc-aws`: serverless WebRTC signalling and a 1:1 video call on AWS, deployed by direct API calls.
 
-pub mod local;
+pub(crate) mod aws;
+pub mod config;
+pub mod diagnostics;
+pub(crate) mod engine;
+pub mod events;
+pub mod naming;

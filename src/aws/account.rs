@@ -1,0 +1,89 @@
+//! Who we are and where: the first call of every command.
+
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_credential_types::provider::ProvideCredentials;
+
+use super::clients::Clients;
+use super::failure::{AwsFailure, FailureClass};
+use super::retry::{self, Repeat};
+use crate::diagnostics::{Code, Diagnostic};
+use crate::naming::{AccountId, Partition, Region};
+
+/// The credential chain may probe the instance metadata service, which does not exist outside of EC2: a person without
+/// credentials should not wait for its retries (AWS-FACTS F).
+const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// The account that the credentials belong to.
+#[derive(Clone, Debug)]
+pub(crate) struct Account {
+    pub(crate) id: AccountId,
+    pub(crate) partition: Partition,
+    pub(crate) region: Region,
+    /// ARN of the caller.
+    pub(crate) caller: String,
+}
+
+/// Checks region and credentials, in this order, because the first costs nothing.
+pub(crate) async fn identify(config: &SdkConfig, clients: &Clients) -> Result<Account, Diagnostic> {
+    let region = config.region().map(|region| Region(region.to_string())).ok_or_else(|| {
+        Diagnostic::new(
+            Code::NoRegion,
+            "no AWS region is set",
+            "pass --region, e.g. --region eu-central-1, or set AWS_REGION, or 'aws configure set region …'",
+        )
+    })?;
+    require_credentials(config).await?;
+    let identity = retry::repeating(Repeat::Safe, |_| {}, || async {
+        clients
+            .sts
+            .get_caller_identity()
+            .send()
+            .await
+            .map_err(|error| AwsFailure::from_sdk("sts", "GetCallerIdentity", error))
+    })
+    .await
+    .map_err(|failure| {
+        let mut problem = Diagnostic::from_aws("find out which AWS account these credentials belong to", failure);
+        if problem.code == Code::Unreachable {
+            problem.hint = format!(
+                "check the network and the region's spelling ('{region}'), and any AWS_ENDPOINT_URL or --endpoint-url{}",
+                config.endpoint_url().map(|url| format!(" (now {url})")).unwrap_or_default()
+            );
+        }
+        problem
+    })?;
+    let caller = identity.arn().unwrap_or_default().to_owned();
+    // Never hard-code `arn:aws:`: China, GovCloud and the European sovereign cloud have partitions of their own.
+    let partition = caller.split(':').nth(1).filter(|partition| !partition.is_empty()).unwrap_or("aws");
+    Ok(Account {
+        id: AccountId(identity.account().unwrap_or_default().to_owned()),
+        partition: Partition(partition.to_owned()),
+        region,
+        caller,
+    })
+}
+
+async fn require_credentials(config: &SdkConfig) -> Result<(), Diagnostic> {
+    let missing = |message: String| {
+        let failure = AwsFailure {
+            service: "sts",
+            operation: "GetCallerIdentity",
+            code: None,
+            message,
+            request_id: None,
+            status: None,
+            class: FailureClass::Credentials,
+        };
+        Err(Diagnostic::from_aws("find AWS credentials", failure))
+    };
+    let Some(provider) = config.credentials_provider() else {
+        return missing("no credential provider is configured".to_owned());
+    };
+    match tokio::time::timeout(CREDENTIALS_TIMEOUT, provider.provide_credentials()).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => missing(super::failure::causes(&error)),
+        Err(_) => missing(format!("nothing provided any within {} s", CREDENTIALS_TIMEOUT.as_secs())),
+    }
+}

@@ -1,0 +1,172 @@
+//! From AWS's codes and texts to a [`FailureClass`]: the only place that knows them.
+
+use super::failure::{FailureClass, Stage};
+
+pub(crate) fn classify(
+    service: &str,
+    operation: &str,
+    stage: Stage,
+    code: Option<&str>,
+    message: &str,
+    status: Option<u16>,
+) -> FailureClass {
+    match stage {
+        Stage::NotConnected => return FailureClass::Unreachable,
+        Stage::NotSent if looks_like_missing_credentials(message) => return FailureClass::Credentials,
+        Stage::NotSent => return FailureClass::Other,
+        Stage::AnswerLost => return FailureClass::Transient,
+        Stage::Answered => {}
+    }
+    let code = code.unwrap_or_default();
+    match (service, code) {
+        // The role race of Lambda has two wordings under a code that also means real mistakes (AWS-FACTS C1).
+        ("lambda", "InvalidParameterValueException") if is_role_propagation(message) => FailureClass::NotReady,
+        // The statement, function or name is there already; everything else under this code is "busy" (AWS-FACTS C2, C5).
+        ("lambda", "ResourceConflictException") if message.contains("already exist") => FailureClass::AlreadyExists,
+        ("lambda", "ResourceConflictException") => FailureClass::Conflict,
+        // One code for "exists already" and for "two writes at once" (AWS-FACTS B1, B3).
+        ("apigateway", "ConflictException") if message.contains("already exists") => FailureClass::AlreadyExists,
+        ("apigateway", "ConflictException") => FailureClass::Conflict,
+        ("iam", "ConcurrentModification" | "ConcurrentModificationException") => FailureClass::Conflict,
+        // IAM's LimitExceeded is a quota, not a throttle (AWS-FACTS D).
+        ("iam", "LimitExceeded" | "LimitExceededException") => FailureClass::Other,
+        // A changed public access block needs seconds before a public policy passes (AWS-FACTS E1).
+        ("s3", "AccessDenied") if operation == "PutBucketPolicy" && is_public_access_propagation(message) => {
+            FailureClass::NotReady
+        }
+        (_, "OperationAborted" | "OperationAbortedException") => FailureClass::Conflict,
+        (
+            _,
+            "NoSuchBucket"
+            | "NoSuchKey"
+            | "NotFound"
+            | "NotFoundException"
+            | "NoSuchEntity"
+            | "NoSuchEntityException"
+            | "ResourceNotFoundException"
+            | "NoSuchTagSet"
+            | "NoSuchBucketPolicy"
+            | "NoSuchPublicAccessBlockConfiguration"
+            | "ServerSideEncryptionConfigurationNotFoundError",
+        ) => FailureClass::NotFound,
+        (
+            _,
+            "BucketAlreadyExists"
+            | "BucketAlreadyOwnedByYou"
+            | "EntityAlreadyExists"
+            | "EntityAlreadyExistsException"
+            | "ResourceAlreadyExistsException",
+        ) => FailureClass::AlreadyExists,
+        (
+            _,
+            "ExpiredToken"
+            | "ExpiredTokenException"
+            | "RequestExpired"
+            | "UnrecognizedClientException"
+            | "InvalidClientTokenId"
+            | "InvalidAccessKeyId"
+            | "SignatureDoesNotMatch"
+            | "InvalidSignatureException"
+            | "RequestTimeTooSkewed"
+            | "MissingAuthenticationToken"
+            | "MissingAuthenticationTokenException"
+            | "IncompleteSignature"
+            | "AuthFailure"
+            | "TokenRefreshRequired"
+            | "InvalidToken"
+            | "OptInRequired",
+        ) => FailureClass::Credentials,
+        (_, "AccessDenied" | "AccessDeniedException" | "Forbidden" | "ForbiddenException" | "UnauthorizedOperation" | "AllAccessDisabled") => {
+            FailureClass::AccessDenied
+        }
+        (
+            _,
+            "TooManyRequestsException"
+            | "Throttling"
+            | "ThrottlingException"
+            | "ThrottledException"
+            | "RequestThrottled"
+            | "RequestLimitExceeded"
+            | "LimitExceededException"
+            | "SlowDown"
+            | "PriorRequestNotComplete",
+        ) => FailureClass::Throttled,
+        _ => match status {
+            Some(429) => FailureClass::Throttled,
+            Some(500 | 502 | 503 | 504) => FailureClass::Transient,
+            Some(404) => FailureClass::NotFound,
+            _ => FailureClass::Other,
+        },
+    }
+}
+
+fn is_role_propagation(message: &str) -> bool {
+    message.contains("cannot be assumed")
+        || message.contains("The provided execution role does not have permissions")
+        || message.contains("valid principal")
+        || message.contains("invalid for CreateGrant")
+}
+
+/// The bare wording of older paths counts too: whoever really may not put a policy learns it at the deadline.
+fn is_public_access_propagation(message: &str) -> bool {
+    message.contains("BlockPublicPolicy") || message == "Access Denied"
+}
+
+fn looks_like_missing_credentials(message: &str) -> bool {
+    let message = message.to_ascii_lowercase();
+    message.contains("credential") || message.contains("noauthscheme") || message.contains("auth scheme") || message.contains("token")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(service: &str, operation: &str, code: &str, message: &str, status: u16) -> FailureClass {
+        classify(service, operation, Stage::Answered, Some(code), message, Some(status))
+    }
+
+    #[test]
+    fn the_same_code_means_different_things_by_its_text() {
+        let race = "The role defined for the function cannot be assumed by Lambda.";
+        assert_eq!(answered("lambda", "CreateFunction", "InvalidParameterValueException", race, 400), FailureClass::NotReady);
+        assert_eq!(
+            answered("lambda", "CreateFunction", "InvalidParameterValueException", "Unzipped size must be smaller", 400),
+            FailureClass::Other
+        );
+        let busy = "The operation cannot be performed at this time. The function is currently in the following state: Pending";
+        assert_eq!(answered("lambda", "UpdateFunctionCode", "ResourceConflictException", busy, 409), FailureClass::Conflict);
+        let exists = "The statement id (x) provided already exists. Please provide a new statement id, or remove the existing one.";
+        assert_eq!(answered("lambda", "AddPermission", "ResourceConflictException", exists, 409), FailureClass::AlreadyExists);
+        let function = "Function already exist: webrtc-aws-demo";
+        assert_eq!(answered("lambda", "CreateFunction", "ResourceConflictException", function, 409), FailureClass::AlreadyExists);
+        let concurrent = "Unable to complete operation due to concurrent modification. Please try again later.";
+        assert_eq!(answered("apigateway", "CreateRoute", "ConflictException", concurrent, 409), FailureClass::Conflict);
+        let route = "Route with key $default already exists for this API";
+        assert_eq!(answered("apigateway", "CreateRoute", "ConflictException", route, 409), FailureClass::AlreadyExists);
+        assert_eq!(answered("iam", "CreateRole", "LimitExceeded", "Cannot exceed quota for RolesPerAccount: 1000", 409), FailureClass::Other);
+    }
+
+    #[test]
+    fn a_refused_public_policy_waits_but_other_denials_do_not() {
+        let refusal = "User: arn:aws:iam::1:user/x is not authorized to perform: s3:PutBucketPolicy on resource: \"arn:aws:s3:::b\" \
+                       because public policies are blocked by the BlockPublicPolicy block public access setting.";
+        assert_eq!(answered("s3", "PutBucketPolicy", "AccessDenied", refusal, 403), FailureClass::NotReady);
+        assert_eq!(answered("s3", "CreateBucket", "AccessDenied", "Access Denied", 403), FailureClass::AccessDenied);
+    }
+
+    #[test]
+    fn what_was_never_sent_is_told_from_what_may_have_happened() {
+        let class = |stage| classify("s3", "CreateBucket", stage, None, "io error", None);
+        assert_eq!(class(Stage::NotConnected), FailureClass::Unreachable);
+        assert_eq!(class(Stage::AnswerLost), FailureClass::Transient);
+        assert_eq!(class(Stage::NotSent), FailureClass::Other);
+        let message = "failed to load credentials: the credential provider was not enabled";
+        assert_eq!(classify("sts", "GetCallerIdentity", Stage::NotSent, None, message, None), FailureClass::Credentials);
+    }
+
+    #[test]
+    fn a_server_error_without_a_known_code_may_be_repeated() {
+        assert_eq!(answered("lambda", "GetFunction", "ServiceException", "", 500), FailureClass::Transient);
+        assert_eq!(answered("lambda", "GetFunction", "", "", 429), FailureClass::Throttled);
+    }
+}

@@ -1,0 +1,105 @@
+//! Everything that decides what is deployed, in one value: [`crate::stack`] turns it into a graph.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+use url::Url;
+
+use crate::naming::{GatewayTemplate, StackName, StageName};
+
+/// The settings of one run.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which stack.
+    pub stack: StackName,
+    /// The API's stage.
+    pub stage: StageName,
+    /// Where and as whom.
+    pub target: Target,
+    /// The page.
+    pub page: PageSource,
+    /// The relay.
+    pub relay: RelaySettings,
+    /// What the page uses to find a path between two networks.
+    pub ice_servers: Vec<IceServer>,
+    /// Limits of the stage.
+    pub throttling: Throttling,
+}
+
+/// Where a run works and with which credentials.
+#[derive(Clone, Debug)]
+pub enum Target {
+    /// AWS, or another endpoint that speaks its protocols.
+    Aws {
+        /// The region; otherwise from the environment or the profile.
+        region: Option<String>,
+        /// The profile; otherwise `AWS_PROFILE` or the default chain.
+        profile: Option<String>,
+        /// Another endpoint for all services.
+        endpoint_url: Option<Url>,
+        /// Where that endpoint has its WebSocket APIs.
+        gateway: Option<GatewayTemplate>,
+    },
+    /// The local AWS at this port of the loopback interface.
+    Local {
+        /// The port; 0 takes a free one, where one is started.
+        port: u16,
+        /// The region it answers for.
+        region: Option<String>,
+    },
+}
+
+/// Which page is deployed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PageSource {
+    /// The one that comes with this program.
+    BuiltIn,
+    /// A directory with an `index.html`.
+    Directory(PathBuf),
+}
+
+/// The relay's function.
+#[derive(Clone, Debug)]
+pub struct RelaySettings {
+    /// A ready zip or binary; otherwise it is built.
+    pub artifact: Option<PathBuf>,
+    /// Memory in MB, 128 to 10240 (AWS-FACTS C3). CPU grows with it.
+    pub memory_mb: i32,
+    /// Longest run of one invocation in seconds; API Gateway itself waits 29 (AWS-FACTS C4).
+    pub timeout_s: i32,
+    /// How long CloudWatch keeps the log.
+    pub log_retention_days: i32,
+}
+
+impl Default for RelaySettings {
+    fn default() -> Self {
+        Self { artifact: None, memory_mb: 128, timeout_s: 10, log_retention_days: 7 }
+    }
+}
+
+/// One entry of a page's `RTCConfiguration.iceServers`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct IceServer {
+    /// `stun:` URLs.
+    pub urls: Vec<String>,
+}
+
+/// The stage's throttling. Never zero: that means "allow nothing" (AWS-FACTS A5).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Throttling {
+    /// Messages a second, over all connections.
+    pub rate: f64,
+    /// Messages at once.
+    pub burst: i32,
+}
+
+impl Default for Throttling {
+    fn default() -> Self {
+        Self { rate: 500.0, burst: 1_000 }
+    }
+}
+
+/// The STUN servers of the built-in configuration; their operator sees visitors' addresses.
+pub(crate) fn default_ice_servers() -> Vec<IceServer> {
+    vec![IceServer { urls: vec!["stun:stun.cloudflare.com:3478".to_owned(), "stun:stun.l.google.com:19302".to_owned()] }]
+}

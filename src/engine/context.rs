@@ -1,0 +1,151 @@
+//! What a resource works with: clients, names, the ids that AWS assigns, and the event stream of its own step.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+
+use super::resource::Address;
+use crate::aws::clients::Clients;
+use crate::aws::failure::{AwsFailure, FailureClass};
+use crate::aws::retry::{self, Repeat};
+use crate::events::{Event, Events};
+use crate::naming::{ApiId, IntegrationId, Names, OWNER_TAG, RouteId};
+
+/// A cell for one id that only AWS can assign.
+#[derive(Debug)]
+pub(crate) struct Slot<Id>(Mutex<Option<Id>>);
+
+impl<Id> Default for Slot<Id> {
+    fn default() -> Self {
+        Self(Mutex::new(None))
+    }
+}
+
+impl<Id: Clone> Slot<Id> {
+    pub(crate) fn get(&self) -> Option<Id> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn set(&self, id: Id) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(id);
+    }
+
+    pub(crate) fn clear(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+}
+
+/// The ids that only AWS can assign, as far as they are known. Everything else about a stack follows from its names.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) api: Slot<ApiId>,
+    pub(crate) integration: Slot<IntegrationId>,
+    pub(crate) route: Slot<RouteId>,
+}
+
+/// What a plan shows where an id is not known yet. It never reaches AWS: a step runs only after what it needs.
+pub(crate) const UNKNOWN_ID: &str = "(known after apply)";
+
+impl Known {
+    pub(crate) fn api_or_placeholder(&self) -> ApiId {
+        self.api.get().unwrap_or_else(|| ApiId(UNKNOWN_ID.to_owned()))
+    }
+}
+
+/// One AWS operation, and whether it may be repeated when its answer was lost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Operation {
+    pub(crate) service: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) repeat: Repeat,
+}
+
+impl Operation {
+    /// A read, a delete or a put: repeating it ends in the same state.
+    pub(crate) const fn repeatable(service: &'static str, name: &'static str) -> Self {
+        Self { service, name, repeat: Repeat::Safe }
+    }
+
+    /// A create: after a lost answer the engine looks before it acts again.
+    pub(crate) const fn once(service: &'static str, name: &'static str) -> Self {
+        Self { service, name, repeat: Repeat::OnlyIfNotSent }
+    }
+}
+
+/// The surroundings of one resource during observe and apply.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    pub(crate) clients: Clients,
+    pub(crate) names: Arc<Names>,
+    pub(crate) known: Arc<Known>,
+    pub(crate) events: Events,
+    /// Whose step this is: names the resource in waiting events.
+    pub(crate) address: Address,
+}
+
+impl Context {
+    /// The same surroundings for another resource.
+    pub(crate) fn of(&self, address: Address) -> Self {
+        Self { address, ..self.clone() }
+    }
+
+    /// Makes one AWS call, waiting and repeating by class, each wait visible as an event.
+    pub(crate) async fn call<T, E, Call, Answer>(&self, operation: Operation, mut call: Call) -> Result<T, AwsFailure>
+    where
+        Call: FnMut() -> Answer,
+        Answer: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+        E: Error + ProvideErrorMetadata + 'static,
+    {
+        retry::repeating(
+            operation.repeat,
+            |waiting| {
+                self.events.emit(Event::StepWaiting {
+                    address: self.address,
+                    reason: waiting.failure.to_string(),
+                    attempt: waiting.attempt,
+                    delay_ms: u64::try_from(waiting.delay.as_millis()).unwrap_or(u64::MAX),
+                });
+            },
+            || {
+                let answer = call();
+                async move {
+                    answer.await.map_err(|error| AwsFailure::from_sdk(operation.service, operation.name, error))
+                }
+            },
+        )
+        .await
+    }
+
+    /// The tags that every taggable resource of the stack carries from its create call on.
+    pub(crate) fn tags(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([(OWNER_TAG.to_owned(), self.names.stack.to_string())])
+    }
+
+    /// Whether these tags make a resource ours; otherwise why not, in words that complete "the bucket X …".
+    pub(crate) fn ownership<'a>(&self, tags: impl IntoIterator<Item = (&'a str, &'a str)>) -> Result<(), String> {
+        match tags.into_iter().find(|(key, _)| *key == OWNER_TAG) {
+            Some((_, value)) if value == self.names.stack.as_str() => Ok(()),
+            Some((_, value)) => Err(format!("belongs to the stack '{value}' (tag {OWNER_TAG})")),
+            None => Err(format!("has no tag {OWNER_TAG}, so webrtc-aws did not make it")),
+        }
+    }
+}
+
+/// Turns "does not exist" into `None`.
+pub(crate) trait Absence<T> {
+    fn absent_as_none(self) -> Result<Option<T>, AwsFailure>;
+}
+
+impl<T> Absence<T> for Result<T, AwsFailure> {
+    fn absent_as_none(self) -> Result<Option<T>, AwsFailure> {
+        match self {
+            Ok(value) => Ok(Some(value)),
+            Err(failure) if failure.class == FailureClass::NotFound => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The resources of a stack and their order: who is built after whom, found through whom, deleted after whom.
+
+use std::sync::Arc;
+
+use super::resource::{Address, Resource};
+use super::walk::Order;
+
+/// The resources of one stack.
+#[derive(Clone)]
+pub(crate) struct Graph {
+    resources: Vec<Arc<dyn Resource>>,
+}
+
+impl Graph {
+    pub(crate) fn new(resources: Vec<Arc<dyn Resource>>) -> Self {
+        Self { resources }
+    }
+
+    pub(crate) fn resources(&self) -> &[Arc<dyn Resource>] {
+        &self.resources
+    }
+
+    fn position(&self, address: Address) -> Option<usize> {
+        self.resources.iter().position(|resource| resource.address() == address)
+    }
+
+    fn order(&self, before: impl Fn(&dyn Resource) -> Vec<Address>) -> Order {
+        Order::new(
+            self.resources
+                .iter()
+                .map(|resource| {
+                    before(resource.as_ref()).into_iter().filter_map(|address| self.position(address)).collect()
+                })
+                .collect(),
+        )
+    }
+
+    /// Found through its container.
+    pub(crate) fn observe_order(&self) -> Order {
+        self.order(|resource| resource.contained_in().into_iter().collect())
+    }
+
+    /// Built after its container and its needs.
+    pub(crate) fn apply_order(&self) -> Order {
+        self.order(|resource| resource.needs().into_iter().chain(resource.contained_in()).collect())
+    }
+
+    /// Deleted after whatever it names, and, where AWS deletes it with its container, after that.
+    pub(crate) fn delete_order(&self) -> Order {
+        self.order(|resource| {
+            let with_container = resource.contained_in().filter(|_| self.goes_with_its_container(resource));
+            resource.deleted_after().into_iter().chain(with_container).collect()
+        })
+    }
+
+    /// Whether AWS deletes it together with its container: unless the container says that it must be gone before.
+    pub(crate) fn goes_with_its_container(&self, resource: &dyn Resource) -> bool {
+        let container = resource.contained_in().and_then(|address| self.position(address));
+        container
+            .and_then(|position| self.resources.get(position))
+            .is_some_and(|container| !container.deleted_after().contains(&resource.address()))
+    }
+}

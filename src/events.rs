@@ -1,0 +1,137 @@
+//! The one stream from the engine to the renderers: progress bars, plain lines or JSON lines are views of it.
+
+use serde::Serialize;
+use tokio::sync::mpsc;
+
+use crate::diagnostics::Diagnostic;
+use crate::engine::outputs::Outputs;
+use crate::engine::plan::{Action, Plan};
+use crate::engine::resource::Address;
+
+/// One thing that happened. The first event of a run is always [`Event::Started`], the last always [`Event::Finished`].
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Event {
+    /// A command began.
+    Started {
+        /// The command's name.
+        command: &'static str,
+        /// The stack it is about.
+        stack: String,
+        /// This program's version.
+        version: &'static str,
+    },
+    /// Where the run is about to act: known once credentials and region are.
+    Target {
+        /// The account's id.
+        account: String,
+        /// The region.
+        region: String,
+        /// Who signs the calls.
+        caller: String,
+        /// The endpoint, where it is not AWS's own.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        endpoint: Option<String>,
+    },
+    /// Something worth a line that is no step: the relay is being built, a local AWS is listening.
+    Note {
+        /// One line for people.
+        message: String,
+    },
+    /// The plan of this run.
+    Planned {
+        /// What will be, or would be, done.
+        plan: Plan,
+    },
+    /// A resource is being worked on.
+    StepStarted {
+        /// Which.
+        address: Address,
+        /// How.
+        action: Action,
+    },
+    /// AWS said "not yet", "too many requests" or nothing at all; the call will be repeated.
+    StepWaiting {
+        /// Which resource.
+        address: Address,
+        /// Why, in words for people, with AWS's code.
+        reason: String,
+        /// How many times the call was made so far.
+        attempt: u32,
+        /// Milliseconds until the next try.
+        delay_ms: u64,
+    },
+    /// A resource is done.
+    StepFinished {
+        /// Which.
+        address: Address,
+        /// How.
+        action: Action,
+        /// How it went.
+        outcome: StepOutcome,
+        /// Milliseconds since its [`Event::StepStarted`].
+        elapsed_ms: u64,
+        /// What went wrong, where something did.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        problem: Option<Diagnostic>,
+    },
+    /// A line that the relay wrote (`up --local`).
+    RelayLog {
+        /// The line.
+        line: String,
+    },
+    /// A command ended.
+    Finished {
+        /// Whether it did what was asked.
+        ok: bool,
+        /// Whether anything was changed.
+        changed: bool,
+        /// URLs and ids, where the stack stands.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        outputs: Option<Outputs>,
+        /// What went wrong, where something did.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        problem: Option<Diagnostic>,
+    },
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepOutcome {
+    /// Done.
+    Done,
+    /// Failed; the run's problem says why.
+    Failed,
+    /// Not tried, because something it needs failed or the run was interrupted.
+    Skipped,
+}
+
+/// Where events go. Cheap to clone; sending never blocks and never fails, even when nobody listens any more.
+#[derive(Clone, Debug)]
+pub struct Events(mpsc::UnboundedSender<Event>);
+
+impl Events {
+    /// A new stream and its reading end.
+    pub fn channel() -> (Self, mpsc::UnboundedReceiver<Event>) {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        (Self(sender), receiver)
+    }
+
+    /// A stream that nobody reads.
+    pub fn discarded() -> Self {
+        Self::channel().0
+    }
+
+    /// Sends one event.
+    pub fn emit(&self, event: Event) {
+        // A closed receiver means the renderer is gone (closed terminal, broken pipe): the work goes on.
+        let _ = self.0.send(event);
+    }
+
+    /// Sends one [`Event::Note`].
+    pub fn note(&self, message: impl Into<String>) {
+        self.emit(Event::Note { message: message.into() });
+    }
+}

@@ -1,0 +1,474 @@
+//! Every name, ARN, tag and URL of a stack. Nothing else formats names, so that `up`, `teardown` and a reader of the AWS
+//! console always agree on what belongs to whom.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use thiserror::Error;
+use url::Url;
+
+/// The tag that marks a resource as ours; its value is the stack name.
+pub(crate) const OWNER_TAG: &str = "webrtc-aws:stack";
+
+/// Object metadata cannot carry `:` (it becomes a header name), so objects are marked with this key instead.
+pub(crate) const OWNER_METADATA: &str = "webrtc-aws-stack";
+
+/// The page's entry point: S3's REST endpoint has no index document, so it is part of the URL (AWS-FACTS E2).
+pub(crate) const INDEX_DOCUMENT: &str = "index.html";
+
+/// The generated object that tells a page where its relay is.
+pub(crate) const CONFIG_OBJECT: &str = "config.js";
+
+/// The only route of the API, and the only legal route response key.
+pub(crate) const DEFAULT_KEY: &str = "$default";
+
+/// Why a name was refused, in words for people.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct InvalidName(String);
+
+/// The name of one stack: 1 to 28 of `a-z`, `0-9` and `-`, starting with a letter, ending with a letter or digit, no `--`.
+///
+/// Every AWS name of the stack is derived from it. S3 is the strictest of the services (lower case, no underscore), and IAM
+/// allows 64 characters for a role name that must carry prefix and region too; hence the alphabet and the length.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct StackName(String);
+
+impl StackName {
+    /// Longest legal name.
+    pub const MAX_LENGTH: usize = 28;
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for StackName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let refuse = |why: &str| {
+            Err(InvalidName(format!(
+                "{why}; a stack name is 1 to {} of a-z, 0-9 and '-', starts with a letter, ends with a letter or digit \
+                 and has no '--' (S3 bucket names allow nothing more), e.g. 'demo' or 'pr-42'",
+                Self::MAX_LENGTH
+            )))
+        };
+        if text.is_empty() {
+            return refuse("it is empty");
+        }
+        if text.len() > Self::MAX_LENGTH {
+            return refuse(&format!("it is {} characters long", text.chars().count()));
+        }
+        if let Some(bad) = text.chars().find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-')) {
+            return refuse(&format!("{bad:?} is not allowed"));
+        }
+        if !text.starts_with(|c: char| c.is_ascii_lowercase()) {
+            return refuse("it does not start with a letter");
+        }
+        if text.ends_with('-') || text.contains("--") {
+            return refuse("a '-' stands at its end or next to another");
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for StackName {
+    type Error = InvalidName;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<StackName> for String {
+    fn from(name: StackName) -> Self {
+        name.0
+    }
+}
+
+impl fmt::Display for StackName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The name of the API's stage: 1 to 128 of `A-Z`, `a-z`, `0-9`, `_` and `-` (AWS-FACTS B1). `$default` is refused: it does
+/// not work for WebSocket APIs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct StageName(String);
+
+impl StageName {
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Default for StageName {
+    fn default() -> Self {
+        Self("prod".to_owned())
+    }
+}
+
+impl FromStr for StageName {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if text.is_empty() || text.len() > 128 || !text.chars().all(legal) {
+            return Err(InvalidName(format!(
+                "{text:?} is no stage name; it is 1 to 128 of A-Z, a-z, 0-9, '_' and '-', e.g. 'prod'"
+            )));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+impl TryFrom<String> for StageName {
+    type Error = InvalidName;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<StageName> for String {
+    fn from(name: StageName) -> Self {
+        name.0
+    }
+}
+
+impl fmt::Display for StageName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(pub(crate) String);
+
+        impl $name {
+            /// The id as text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+id!(
+    /// An AWS account: 12 digits.
+    AccountId
+);
+id!(
+    /// An AWS region, e.g. `eu-central-1`.
+    Region
+);
+id!(
+    /// An ARN partition: `aws`, `aws-cn`, `aws-us-gov`, `aws-eusc` …
+    Partition
+);
+id!(
+    /// An API Gateway API: 10 lower-case alphanumerics.
+    ApiId
+);
+id!(
+    /// An integration of an API.
+    IntegrationId
+);
+id!(
+    /// A route of an API.
+    RouteId
+);
+
+impl Partition {
+    /// The DNS suffix of the partition's public endpoints.
+    pub(crate) fn dns_suffix(&self) -> &'static str {
+        match self.as_str() {
+            "aws-cn" => "amazonaws.com.cn",
+            "aws-eusc" => "amazonaws.eu",
+            "aws-iso" => "c2s.ic.gov",
+            "aws-iso-b" => "sc2s.sgov.gov",
+            "aws-iso-e" => "cloud.adc-e.uk",
+            "aws-iso-f" => "csp.hci.ic.gov",
+            _ => "amazonaws.com",
+        }
+    }
+}
+
+/// Where the public endpoints of a stack are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// AWS itself.
+    Aws,
+    /// A local AWS or another emulator: S3 by path, the gateway below `/_aws/execute-api/` unless told otherwise.
+    Endpoint { url: Url, gateway: Option<GatewayTemplate> },
+}
+
+/// Where another emulator puts its WebSocket APIs: a `ws://` or `wss://` URL with `{api}` and `{stage}` in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GatewayTemplate(String);
+
+impl FromStr for GatewayTemplate {
+    type Err = InvalidName;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let sample = text.replace("{api}", "api").replace("{stage}", "stage");
+        let scheme_fits = Url::parse(&sample).is_ok_and(|url| matches!(url.scheme(), "ws" | "wss"));
+        if !scheme_fits || !text.contains("{api}") || !text.contains("{stage}") {
+            return Err(InvalidName(format!(
+                "{text:?} is no gateway URL; it is a ws:// or wss:// URL with {{api}} and {{stage}} in it, e.g. \
+                 'ws://127.0.0.1:4580/_aws/execute-api/{{api}}/{{stage}}'"
+            )));
+        }
+        Ok(Self(text.to_owned()))
+    }
+}
+
+/// All names of one stack in one account and region.
+#[derive(Clone, Debug)]
+pub(crate) struct Names {
+    pub(crate) stack: StackName,
+    pub(crate) stage: StageName,
+    pub(crate) partition: Partition,
+    pub(crate) account: AccountId,
+    pub(crate) region: Region,
+    pub(crate) reach: Reach,
+}
+
+impl Names {
+    /// The bucket. Bucket names are global: a hash over account and region keeps two people's `demo` apart, and unlike the
+    /// account id itself it tells visitors of the page nothing.
+    pub(crate) fn bucket(&self) -> String {
+        let seed = format!("{}/{}/{}/{}", self.partition, self.account, self.region, self.stack);
+        let digest = hex::encode(Sha256::digest(seed.as_bytes()));
+        format!("webrtc-aws-{}-{}", self.stack, &digest[..12])
+    }
+
+    /// The relay's function. Also the name of the API, which AWS does not require to be unique.
+    pub(crate) fn function(&self) -> String {
+        format!("webrtc-aws-{}", self.stack)
+    }
+
+    /// The API's display name; it is found by tag, never by this.
+    pub(crate) fn api(&self) -> String {
+        format!("webrtc-aws-{}", self.stack)
+    }
+
+    /// The relay's role. IAM is global, so the region is part of the name.
+    pub(crate) fn role(&self) -> String {
+        format!("webrtc-aws-{}-{}", self.stack, self.region)
+    }
+
+    /// The role's inline policy.
+    pub(crate) fn role_policy(&self) -> &'static str {
+        "relay"
+    }
+
+    /// The statement in the function's resource policy that lets API Gateway call it.
+    pub(crate) fn permission_statement(&self) -> &'static str {
+        "webrtc-aws-api-gateway"
+    }
+
+    /// The relay's log group; Lambda prescribes the name.
+    pub(crate) fn log_group(&self) -> String {
+        format!("/aws/lambda/{}", self.function())
+    }
+
+    pub(crate) fn bucket_arn(&self) -> String {
+        format!("arn:{}:s3:::{}", self.partition, self.bucket())
+    }
+
+    pub(crate) fn role_arn(&self) -> String {
+        format!("arn:{}:iam::{}:role/{}", self.partition, self.account, self.role())
+    }
+
+    pub(crate) fn function_arn(&self) -> String {
+        format!("arn:{}:lambda:{}:{}:function:{}", self.partition, self.region, self.account, self.function())
+    }
+
+    pub(crate) fn log_group_arn(&self) -> String {
+        format!("arn:{}:logs:{}:{}:log-group:{}", self.partition, self.region, self.account, self.log_group())
+    }
+
+    /// The API's ARN for tagging: it carries no account id (AWS-FACTS B2).
+    pub(crate) fn api_arn(&self, api: &ApiId) -> String {
+        format!("arn:{}:apigateway:{}::/apis/{api}", self.partition, self.region)
+    }
+
+    /// What a WebSocket integration calls: the path form, not the bare function ARN of HTTP APIs (AWS-FACTS B1).
+    pub(crate) fn integration_uri(&self) -> String {
+        format!(
+            "arn:{}:apigateway:{}:lambda:path/2015-03-31/functions/{}/invocations",
+            self.partition,
+            self.region,
+            self.function_arn()
+        )
+    }
+
+    /// Which calls of API Gateway may reach the function: every route of this API (AWS-FACTS C5).
+    pub(crate) fn invoke_source_arn(&self, api: &ApiId) -> String {
+        format!("arn:{}:execute-api:{}:{}:{api}/*", self.partition, self.region, self.account)
+    }
+
+    /// What the relay may post to: connections of this stage only (AWS-FACTS A6).
+    pub(crate) fn connections_arn(&self, api: &ApiId) -> String {
+        format!("arn:{}:execute-api:{}:{}:{api}/{}/POST/*", self.partition, self.region, self.account, self.stage)
+    }
+
+    /// The page's URL. Regional and virtual-hosted on AWS: the website endpoint has no https, hence no camera, and the path
+    /// style would share its origin with every other bucket (AWS-FACTS E2).
+    pub(crate) fn site_url(&self) -> String {
+        match &self.reach {
+            Reach::Aws => format!(
+                "https://{}.s3.{}.{}/{INDEX_DOCUMENT}",
+                self.bucket(),
+                self.region,
+                self.partition.dns_suffix()
+            ),
+            Reach::Endpoint { url, .. } => {
+                format!("{}/{}/{INDEX_DOCUMENT}", url.as_str().trim_end_matches('/'), self.bucket())
+            }
+        }
+    }
+
+    /// The URL that browsers open their socket to, without a trailing slash (AWS-FACTS A1).
+    pub(crate) fn websocket_url(&self, api: &ApiId) -> String {
+        match &self.reach {
+            Reach::Aws => {
+                format!("wss://{api}.execute-api.{}.{}/{}", self.region, self.partition.dns_suffix(), self.stage)
+            }
+            Reach::Endpoint { url, gateway: None } => {
+                let base = url.as_str().trim_end_matches('/').replacen("http", "ws", 1);
+                format!("{base}/_aws/execute-api/{api}/{}", self.stage)
+            }
+            Reach::Endpoint { gateway: Some(GatewayTemplate(template)), .. } => {
+                template.replace("{api}", api.as_str()).replace("{stage}", self.stage.as_str())
+            }
+        }
+    }
+
+    /// Where the relay posts to connections: the same place over https. Built from our own ids, never from an event's
+    /// `domainName`, which is whatever host the client used (AWS-FACTS A6).
+    pub(crate) fn connections_endpoint(&self, api: &ApiId) -> String {
+        self.websocket_url(api).replacen("ws", "http", 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn names(stack: &str, region: &str) -> Names {
+        Names {
+            stack: stack.parse().unwrap(),
+            stage: StageName::default(),
+            partition: Partition("aws".into()),
+            account: AccountId("123456789012".into()),
+            region: Region(region.into()),
+            reach: Reach::Aws,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_legal_stack_name_gives_legal_aws_names(
+            stack in "[a-z]([a-z0-9]|-[a-z0-9]){0,13}",
+            region in prop::sample::select(vec!["us-east-1", "ap-northeast-1", "us-gov-west-1", "eusc-de-east-1"]),
+        ) {
+            let names = names(&stack, region);
+            let bucket = names.bucket();
+            prop_assert!((3..=63).contains(&bucket.len()), "{bucket}");
+            prop_assert!(bucket.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'));
+            prop_assert!(bucket.ends_with(|c: char| c.is_ascii_alphanumeric()));
+            prop_assert!(names.role().len() <= 64);
+            prop_assert!(names.function().len() <= 64);
+        }
+
+        #[test]
+        fn distinct_stacks_have_distinct_names(a in "[a-z][a-z0-9]{0,12}", b in "[a-z][a-z0-9]{0,12}") {
+            prop_assume!(a != b);
+            let (a, b) = (names(&a, "us-east-1"), names(&b, "us-east-1"));
+            prop_assert_ne!(a.bucket(), b.bucket());
+            prop_assert_ne!(a.role(), b.role());
+            prop_assert_ne!(a.function(), b.function());
+        }
+
+        #[test]
+        fn any_text_is_a_stack_name_or_refused_with_a_reason(text in ".*") {
+            if let Err(refusal) = text.parse::<StackName>() {
+                prop_assert!(refusal.to_string().contains("a stack name is"));
+            }
+        }
+    }
+
+    #[test]
+    fn one_stack_name_in_two_regions_or_accounts_never_meets_itself() {
+        let here = names("demo", "us-east-1");
+        let there = names("demo", "eu-west-1");
+        assert_ne!(here.bucket(), there.bucket());
+        assert_ne!(here.role(), there.role());
+        let other = Names { account: AccountId("210987654321".into()), ..here.clone() };
+        assert_ne!(here.bucket(), other.bucket());
+    }
+
+    #[test]
+    fn urls_follow_the_partition_and_the_endpoint() {
+        let api = ApiId("abcdefghij".into());
+        let aws = names("demo", "eu-west-1");
+        assert_eq!(aws.websocket_url(&api), "wss://abcdefghij.execute-api.eu-west-1.amazonaws.com/prod");
+        assert_eq!(aws.connections_endpoint(&api), "https://abcdefghij.execute-api.eu-west-1.amazonaws.com/prod");
+        assert!(aws.site_url().starts_with("https://webrtc-aws-demo-"));
+        assert!(aws.site_url().ends_with(".s3.eu-west-1.amazonaws.com/index.html"));
+        let china = Names { partition: Partition("aws-cn".into()), region: Region("cn-north-1".into()), ..aws.clone() };
+        assert!(china.site_url().ends_with(".s3.cn-north-1.amazonaws.com.cn/index.html"));
+        let local = Names {
+            reach: Reach::Endpoint { url: Url::parse("http://127.0.0.1:4580").unwrap(), gateway: None },
+            ..aws.clone()
+        };
+        assert_eq!(local.websocket_url(&api), "ws://127.0.0.1:4580/_aws/execute-api/abcdefghij/prod");
+        assert_eq!(local.connections_endpoint(&api), "http://127.0.0.1:4580/_aws/execute-api/abcdefghij/prod");
+        assert_eq!(local.site_url(), format!("http://127.0.0.1:4580/{}/index.html", local.bucket()));
+        let template = "wss://gateway.test/{api}/at/{stage}".parse().unwrap();
+        let other = Names {
+            reach: Reach::Endpoint { url: Url::parse("http://h:1").unwrap(), gateway: Some(template) },
+            ..aws
+        };
+        assert_eq!(other.connections_endpoint(&api), "https://gateway.test/abcdefghij/at/prod");
+    }
+
+    #[test]
+    fn refused_stack_names_say_why() {
+        for (name, why) in [
+            ("", "empty"),
+            ("Demo", "'D' is not allowed"),
+            ("-a", "start with a letter"),
+            ("1a", "start with a letter"),
+            ("a-", "'-' stands"),
+            ("a--b", "'-' stands"),
+            ("a_b", "'_' is not allowed"),
+            ("abcdefghijklmnopqrstuvwxyzabc", "29 characters"),
+        ] {
+            let refusal = name.parse::<StackName>().unwrap_err().to_string();
+            assert!(refusal.contains(why), "{name}: {refusal}");
+        }
+    }
+}
