@@ -77,8 +77,6 @@ impl Connections {
     }
 
     pub(crate) async fn post(&self, post: &Post) -> Delivery {
-        // After a thaw, let the closing of a kept connection be noticed before it is used.
-        tokio::task::yield_now().await;
         match tokio::time::timeout(TIME_LIMIT, self.send(post)).await {
             Ok(Ok((status, text))) => Delivery::answered(status, &text),
             Ok(Err(error)) => Delivery::lost("the other connection could not be reached", chain(error.as_ref())),
