@@ -1,8 +1,12 @@
 //! `webrtc-aws`: serverless WebRTC signalling and a 1:1 video call on AWS, deployed by direct API calls.
 
+pub(crate) mod artifact;
 pub(crate) mod aws;
 pub mod config;
 pub mod diagnostics;
 pub(crate) mod engine;
 pub mod events;
 pub mod naming;
+pub(crate) mod page;
+pub(crate) mod resources;
+pub(crate) mod stack;
