@@ -8,6 +8,7 @@ import { getIceServers, onFailure, onMessage, onStatus, sendMessage } from "./me
 const language = pickLanguage(navigator.languages);
 const text = translator(language);
 translateDocument(document, language);
+elements.stuck.remove();
 
 /** @type {import("./message.js").Status} */
 let status = { name: "connecting" };
@@ -15,7 +16,7 @@ let status = { name: "connecting" };
 const call = new Call({
   ownId: () => elements.ownId.value,
   send: sendMessage,
-  openMedia,
+  openMedia: () => openMedia(navigator.mediaDevices),
   preparePeer: async () => {
     const iceServers = await getIceServers();
     return () => new RTCPeerConnection({ iceServers });

@@ -53,7 +53,6 @@ export default Object.freeze({
   "hint.own-id": "This is your own ID. Enter the other person's.",
   "hint.no-id": "Enter the other person's ID first.",
   "hint.service": "The server answered: {message}. Whoever runs this page finds the cause in the relay's log.",
-  "hint.no-script": "This page needs JavaScript.",
 
   "media.denied": "The browser may not use your camera and microphone. Allow them for this page (the camera or lock symbol beside the address), then try again.",
   "media.insecure": "Browsers give the camera only to secure pages. Open this page with an address that starts with https://.",

@@ -53,7 +53,6 @@ export default Object.freeze({
   "hint.own-id": "내 ID입니다. 상대방의 ID를 입력하세요.",
   "hint.no-id": "먼저 상대방의 ID를 입력하세요.",
   "hint.service": "서버의 응답: {message}. 운영자는 릴레이 로그에서 원인을 확인할 수 있습니다.",
-  "hint.no-script": "이 페이지에는 JavaScript가 필요합니다.",
 
   "media.denied": "브라우저가 카메라와 마이크를 쓸 수 없습니다. 주소 옆의 카메라 또는 자물쇠 아이콘에서 이 페이지에 허용한 뒤 다시 시도하세요.",
   "media.insecure": "브라우저는 보안 페이지에서만 카메라를 허용합니다. https://로 시작하는 주소로 이 페이지를 여세요.",

@@ -28,10 +28,10 @@ export class MediaError extends Error {
  * Opens the camera and the microphone, or what there is of them. Without either, one can still watch and listen.
  *
  * @param {Pick<MediaDevices, "getUserMedia"> | undefined} devices absent where the page is not served securely
- * @param {() => MediaStream} emptyStream
+ * @param {() => MediaStream} [emptyStream]
  * @returns {Promise<Media>}
  */
-export async function openMedia(devices = navigator.mediaDevices, emptyStream = () => new MediaStream()) {
+export async function openMedia(devices, emptyStream = () => new MediaStream()) {
   if (devices === undefined) throw new MediaError("insecure", undefined);
   /** @type {unknown} */
   let firstFailure;

@@ -2,8 +2,8 @@
  * One peer connection from offer to connected, by the perfect-negotiation pattern of the WebRTC specification with
  * three additions, each of which a real browser made necessary:
  *
- * - Every step runs in one queue. So an own offer is complete before a colliding one is applied; rolled back while
- *   it is still being set, Chromium's connection never gathers a candidate.
+ * - Every step runs in one queue, and an own offer that yields is dropped with its whole peer connection. After a
+ *   rollback, Chromium's connection now and then never gathers a candidate.
  * - A watchdog: a connection that cannot gather or whose path is blocked raises no event at all.
  * - Starting afresh, once, with a new peer connection, instead of restarting ICE on one that never worked. The other
  *   side sees it by the session id in the description's `o=` line and starts afresh as well.
@@ -99,7 +99,8 @@ export class Negotiator {
     const collides = this.#peer.signalingState !== "stable";
     if (collides && !this.#options.polite) return;
     const current = this.#peer.remoteDescription;
-    if (current !== null && sessionOf(current.sdp) !== sessionOf(offer.sdp)) this.#startAfresh();
+    const replaced = current !== null && sessionOf(current.sdp) !== sessionOf(offer.sdp);
+    if (collides || replaced) this.#startAfresh();
     await this.#peer.setRemoteDescription(offer);
     this.#offering = false;
     await this.#addWaitingCandidates();

@@ -35,6 +35,7 @@ export const elements = {
   caller: byId("caller"),
   state: byId("state"),
   hint: byId("hint"),
+  stuck: byId("stuck"),
 };
 
 /**
@@ -54,14 +55,15 @@ export function showCall(view, status, text) {
   setText(elements.hint, hintFor(view, status, text));
 
   elements.stage.hidden = !busy || ringing;
-  elements.incoming.hidden = !ringing;
+  elements.dialer.hidden = busy && !ringing;
   if (ringing) setText(elements.caller, text("incoming.title", { peer: view.peer }));
+  const rangBefore = !elements.incoming.hidden;
+  elements.incoming.hidden = !ringing;
+  if (ringing && !rangBefore) elements.incoming.focus();
   // Both were about to call each other: the call button then means yes. For any other caller it must not, as it may
   // just be being pressed.
   const expected = ringing && elements.remoteId.value.trim() === view.peer;
   elements.call.disabled = status.name !== "open" || (busy && !expected);
-  elements.call.hidden = busy && !ringing;
-  elements.hangup.hidden = !busy || ringing;
   elements.remoteId.readOnly = busy;
 
   play(elements.localVideo, view.localStream);
