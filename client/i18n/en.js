@@ -28,7 +28,7 @@ export default Object.freeze({
   "state.reconnecting": "The connection is interrupted. Trying to get it back…",
 
   "ended.hangup": "You hung up.",
-  "ended.left": "The other person hung up.",
+  "ended.left": "The other person left the call.",
   "ended.declined": "Your call was declined.",
   "ended.busy": "The other person is in another call.",
   "ended.no-answer": "Nobody answered.",

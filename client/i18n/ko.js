@@ -28,7 +28,7 @@ export default Object.freeze({
   "state.reconnecting": "연결이 끊겼습니다. 다시 연결하는 중…",
 
   "ended.hangup": "전화를 끊었습니다.",
-  "ended.left": "상대방이 전화를 끊었습니다.",
+  "ended.left": "상대방이 통화를 종료했습니다.",
   "ended.declined": "상대방이 전화를 거절했습니다.",
   "ended.busy": "상대방이 다른 통화 중입니다.",
   "ended.no-answer": "상대방이 전화를 받지 않았습니다.",

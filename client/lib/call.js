@@ -145,7 +145,7 @@ export class Call {
         return this.#end(endReason(code));
       case "connecting":
       case "reconnecting":
-        if (code === "peer_gone") this.#end("peer-gone");
+        if (code === "peer_gone") this.#end("left");
     }
   }
 
@@ -243,12 +243,12 @@ export class Call {
       case "closed":
         return this.#end("left");
       case "failed":
-        this.#sayGoodbye("hangup");
+        this.#sayGoodbye("no-path");
         return this.#end("no-path");
     }
   }
 
-  /** @param {"hangup" | "declined" | "no-answer"} reason */
+  /** @param {"hangup" | "declined" | "no-answer" | "no-path"} reason */
   #sayGoodbye(reason) {
     this.#options.send(this.#view.peer, "BYE", { reason });
   }

@@ -176,7 +176,8 @@ export class Negotiator {
   }
 
   /**
-   * A page that closes its connection says so on the transport, long before ICE notices.
+   * A page that closes its connection says so on the transport, long before ICE notices. While ICE is interrupted,
+   * the other side may be closing it only to start afresh.
    *
    * @param {RTCPeerConnection} peer
    */
@@ -184,7 +185,8 @@ export class Negotiator {
     for (const { transport } of peer.getReceivers()) {
       if (transport === null) continue;
       transport.onstatechange = () => {
-        if (transport.state === "closed" && peer === this.#peer && !this.#closed) this.#options.onProgress("closed");
+        if (transport.state !== "closed" || peer !== this.#peer || this.#closed) return;
+        if (peer.connectionState !== "disconnected") this.#options.onProgress("closed");
       };
     }
   }

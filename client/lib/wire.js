@@ -88,11 +88,19 @@ export function readCandidate(payload) {
  * Why the other side ended the call, from the payload of a BYE.
  *
  * @param {unknown} payload
- * @returns {"hangup" | "declined" | "busy" | "no-answer"}
+ * @returns {"hangup" | "declined" | "busy" | "no-answer" | "no-path"}
  */
 export function readGoodbye(payload) {
   const reason = asObject(payload)?.reason;
-  return reason === "declined" || reason === "busy" || reason === "no-answer" ? reason : "hangup";
+  switch (reason) {
+    case "declined":
+    case "busy":
+    case "no-answer":
+    case "no-path":
+      return reason;
+    default:
+      return "hangup";
+  }
 }
 
 /**

@@ -211,7 +211,7 @@ test("a connection that never comes up is tried once more with new peer connecti
   assert.deepEqual(pages.map(({ state }) => state), ["reconnecting", "reconnecting"]);
   await caller.clock.advance(12_000);
   await deliver(...pages);
-  assert.deepEqual([caller.reason, callee.reason], ["no-path", "left"]);
+  assert.deepEqual([caller.reason, callee.reason], ["no-path", "no-path"]);
 });
 
 test("a call that breaks comes back by a fresh start", async () => {
@@ -224,6 +224,38 @@ test("a call that breaks comes back by a fresh start", async () => {
   for (const { peers } of pages) peers[1].become("connected");
   assert.deepEqual(pages.map(({ state }) => state), ["connected", "connected"]);
   assert.equal(callee.peers[1].remoteDescription.sdp, caller.peers[1].localDescription.sdp);
+});
+
+test("candidates of a fresh start that overtake its offer wait for it", async () => {
+  const [, callee] = await connected();
+  callee.receive({ type: "ICE", payload: candidate(5000, "fresh") }, "a=");
+  await settled();
+  callee.receive(offer(5000), "a=");
+  await deliver(callee);
+  assert.deepEqual(callee.peers.map(({ candidates }) => candidates), [[], ["fresh"]]);
+});
+
+test("the peer is gone before the call connects", async () => {
+  const pages = [new Page("a="), new Page("b=")];
+  pages[0].call.call("b=");
+  await deliver(...pages);
+  pages[1].call.accept();
+  await deliver(...pages);
+  pages[1].call.relayFailed({ code: "peer_gone", message: "" });
+  assert.equal(pages[1].reason, "left");
+});
+
+test("a peer that closes its connection without a word has hung up, unless it is starting afresh", async () => {
+  const closeTransport = (page) => {
+    page.peers[0].transport.state = "closed";
+    page.peers[0].transport.onstatechange();
+  };
+  const [caller, callee] = await connected();
+  closeTransport(caller);
+  assert.equal(caller.reason, "left");
+  callee.peers[0].become("disconnected");
+  closeTransport(callee);
+  assert.equal(callee.state, "reconnecting");
 });
 
 test("the relay says why a call does not get through", async () => {

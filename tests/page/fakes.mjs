@@ -82,6 +82,7 @@ export class FakePeer {
   remoteDescription = null;
   candidates = [];
   transceivers = [];
+  transport = { state: "connected" };
   closed = false;
 
   constructor() {
@@ -93,7 +94,7 @@ export class FakePeer {
   }
 
   addTransceiver(kind, { direction }) {
-    this.transceivers.push({ direction, receiver: { track: { kind }, transport: null } });
+    this.transceivers.push({ direction, receiver: { track: { kind }, transport: this.transport } });
   }
 
   getTransceivers() {
@@ -121,7 +122,8 @@ export class FakePeer {
 
   async addIceCandidate(candidate) {
     if (this.remoteDescription === null) throw new Error("The remote description was null");
-    if (candidate.candidate.includes("refused")) throw new Error("Error processing ICE candidate");
+    const known = this.remoteDescription.sdp.includes(`a=ice-ufrag:${candidate.usernameFragment}\r\n`);
+    if (!known || candidate.candidate.includes("refused")) throw new Error("Error processing ICE candidate");
     this.candidates.push(candidate.candidate);
   }
 
