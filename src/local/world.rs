@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
+use super::call::CallRecord;
 use super::{apigateway, faults, gateway, iam, lambda, logs, s3};
 
 /// How a local AWS is started.
@@ -102,6 +103,9 @@ pub(crate) struct World {
     pub(crate) gateway: gateway::Gateway,
     pub(crate) environments: lambda::Environments,
     pub(crate) log_lines: broadcast::Sender<LogLine>,
+    /// Credentials issued to functions. They end with their role, and are no part of what an account holds.
+    pub(crate) sessions: iam::Sessions,
+    calls: Mutex<Vec<CallRecord>>,
 }
 
 impl World {
@@ -113,6 +117,8 @@ impl World {
             gateway: gateway::Gateway::default(),
             environments: lambda::Environments::default(),
             log_lines: broadcast::Sender::new(1024),
+            sessions: iam::Sessions::default(),
+            calls: Mutex::default(),
         }
     }
 
@@ -120,6 +126,11 @@ impl World {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         // A panic while the lock was held leaves plain data behind; serving it beats refusing every later call.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The answered calls so far, oldest first.
+    pub(crate) fn calls(&self) -> MutexGuard<'_, Vec<CallRecord>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The clock for every delay: tokio's, so that tests with paused time work. Transitions (Pending → Active …) are computed by

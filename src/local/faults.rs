@@ -1,0 +1,4 @@
+//! Faults on request.
+
+#[derive(Debug, Default)]
+pub(crate) struct Faults {}
