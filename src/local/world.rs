@@ -99,6 +99,7 @@ pub struct LogLine {
 /// The running account, shared by every request.
 #[derive(Debug)]
 pub(crate) struct World {
+    /// As given, but with the port that is listened on.
     pub(crate) options: LocalOptions,
     state: Mutex<State>,
     pub(crate) faults: faults::Faults,
@@ -123,6 +124,11 @@ impl World {
             sessions: iam::Sessions::default(),
             calls: Mutex::default(),
         }
+    }
+
+    /// The base URL of the control plane, e.g. `http://127.0.0.1:4566`.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", std::net::SocketAddr::new(self.options.address, self.options.port))
     }
 
     /// The account's state. Never hold it across an await: `MutexGuard` is not `Send`, so the compiler sees to that.

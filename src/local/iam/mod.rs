@@ -1,31 +1,56 @@
 //! IAM: roles with inline policies, the evaluation of those policies, and the temporary credentials issued for a role.
 
+mod form;
 mod model;
+mod operations;
 pub(crate) mod policy;
 mod session;
 
 use std::sync::Arc;
 
-use http::StatusCode;
-
 pub(crate) use model::{Role, Store};
 pub(crate) use policy::Decision;
-pub(crate) use session::{SessionCredentials, Sessions, issue_session};
+pub(crate) use session::{SessionCredentials, Sessions, find_session, issue_session};
 
-use super::answer::{self, Answer, AwsError};
+use super::answer::{self, Answer};
 use super::call::{Call, Operation, Principal};
 use super::world::{State, World};
+use form::Form;
 
-pub(crate) fn operation(_call: &Call) -> Option<Operation> {
-    None
+const OPERATIONS: &[Operation] = &[
+    Operation::write("CreateRole"),
+    Operation::read("GetRole"),
+    Operation::read("ListRoles"),
+    Operation::write("DeleteRole"),
+    Operation::write("UpdateAssumeRolePolicy"),
+    Operation::write("TagRole"),
+    Operation::write("UntagRole"),
+    Operation::read("ListRoleTags"),
+    Operation::write("PutRolePolicy"),
+    Operation::read("GetRolePolicy"),
+    Operation::read("ListRolePolicies"),
+    Operation::write("DeleteRolePolicy"),
+    Operation::write("AttachRolePolicy"),
+    Operation::write("DetachRolePolicy"),
+    Operation::read("ListAttachedRolePolicies"),
+    Operation::read("ListInstanceProfilesForRole"),
+];
+
+pub(crate) fn operation(call: &Call) -> Option<Operation> {
+    let form = Form::parse(&call.body);
+    OPERATIONS.iter().find(|operation| operation.name == form.action()).copied()
 }
 
-pub(crate) async fn handle(_world: &Arc<World>, call: &Call) -> Answer {
-    let error = AwsError::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", "not implemented");
-    answer::error(call.service, &error, &call.request_id)
+pub(crate) async fn handle(world: &Arc<World>, call: &Call) -> Answer {
+    let form = Form::parse(&call.body);
+    match operations::run(world, &form) {
+        Ok(result) => operations::answer(form.action(), &result, &call.request_id),
+        Err(error) => answer::error(call.service, &error, &call.request_id),
+    }
 }
 
-/// Whether a principal may do `action` on `resource`: the deployer everything, a role's session what its role's policies say.
+/// Whether a principal may do `action` on `resource`: the deployer everything, a role's session what its role's inline policies say.
+/// Managed policies and permissions boundaries have no documents here: the first allow nothing, the second limit nothing.
 pub(crate) fn is_allowed(state: &State, principal: &Principal, action: &str, resource: &str) -> Decision {
     match principal {
         Principal::Deployer { .. } => Decision::Allowed,

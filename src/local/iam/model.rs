@@ -6,6 +6,8 @@ use serde::Serialize;
 use serde_json::Value;
 use tokio::time::Instant;
 
+use super::super::tags::Tags;
+
 /// Everything IAM holds.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Store {
@@ -33,7 +35,7 @@ pub(crate) struct Role {
     pub(crate) description: Option<String>,
     pub(crate) max_session_duration: u32,
     pub(crate) permissions_boundary: Option<String>,
-    pub(crate) tags: BTreeMap<String, String>,
+    pub(crate) tags: Tags,
     pub(crate) assume_role_policy: Value,
     /// Policy documents by policy name.
     pub(crate) inline_policies: BTreeMap<String, Value>,

@@ -35,15 +35,6 @@ struct Session {
 #[derive(Debug, Default)]
 pub(crate) struct Sessions(Mutex<HashMap<String, Session>>);
 
-/// What an access key id stands for.
-pub(crate) enum KeyHolder {
-    /// A live session: its credentials and its principal.
-    Live(SessionCredentials, Principal),
-    /// A session whose role is gone; a new role of the same name does not revive it.
-    Expired,
-    Unknown,
-}
-
 /// Issues credentials for a role; none if the role does not exist.
 pub(crate) fn issue_session(world: &World, role_arn: &str, session_name: &str) -> Option<SessionCredentials> {
     let (role_name, role_id) = {
@@ -62,17 +53,15 @@ pub(crate) fn issue_session(world: &World, role_arn: &str, session_name: &str) -
     Some(credentials)
 }
 
-/// Looks an access key id up among the sessions.
-pub(crate) fn find_session(world: &World, access_key_id: &str) -> KeyHolder {
+/// The credentials and the principal behind an access key id. None once the role is gone: a new role of the same name has a new
+/// id and does not revive old sessions.
+pub(crate) fn find_session(world: &World, access_key_id: &str) -> Option<(SessionCredentials, Principal)> {
     let sessions = world.sessions.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let Some(session) = sessions.get(access_key_id) else { return KeyHolder::Unknown };
-    match world.state().iam.role(&session.role_name) {
-        Some(role) if role.id == session.role_id => KeyHolder::Live(
-            session.credentials.clone(),
-            Principal::RoleSession { role_name: session.role_name.clone(), arn: session.principal_arn.clone() },
-        ),
-        _ => KeyHolder::Expired,
-    }
+    let session = sessions.get(access_key_id)?;
+    let state = world.state();
+    state.iam.role(&session.role_name).filter(|role| role.id == session.role_id)?;
+    let principal = Principal::RoleSession { role_name: session.role_name.clone(), arn: session.principal_arn.clone() };
+    Some((session.credentials.clone(), principal))
 }
 
 /// Sixteen characters of the alphabet that AWS uses for unique ids.

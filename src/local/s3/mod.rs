@@ -20,3 +20,13 @@ pub(crate) async fn handle(_world: &Arc<World>, call: &Call) -> Answer {
     let error = AwsError::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", "not implemented");
     answer::error(call.service, &error, &call.request_id)
 }
+pub(crate) fn seed_foreign_bucket(_state: &mut super::world::State, _name: &str) {}
+pub(crate) fn public(
+    _world: &World,
+    _method: &http::Method,
+    _path: &str,
+    _headers: &http::HeaderMap,
+    _request_id: &str,
+) -> Answer {
+    answer::empty(StatusCode::NOT_IMPLEMENTED)
+}
