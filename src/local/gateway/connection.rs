@@ -194,6 +194,8 @@ async fn converse(
     let timings = &world.options.timings;
     let end_of_life = Instant::now() + timings.connection_life;
     let mut idle_since = Instant::now();
+    // A message that finds too many under way. Until it gets its turn nothing more is read, but answers still go out.
+    let mut waiting: Option<String> = None;
     loop {
         let deadline = end_of_life.min(idle_since + timings.connection_idle);
         let step = async {
@@ -202,10 +204,16 @@ async fn converse(
                     let sent = socket.send(Message::text(text)).await;
                     sent.map_err(|error| Ending::of_error(&error))
                 }
-                message = socket.next() => match message {
+                turn = messages.reserve(), if waiting.is_some() => {
+                    if let (Ok(turn), Some(text)) = (turn, waiting.take()) {
+                        turn.send(text);
+                    }
+                    return Ok(Activity::None);
+                }
+                message = socket.next(), if waiting.is_none() => match message {
                     Some(Ok(Message::Text(text))) => {
-                        // Waits if very many are under way: then the client's next messages wait in its socket.
-                        messages.send(text.to_string()).await.map_err(|_| Ending::Stopping)
+                        waiting = Some(text.to_string());
+                        Ok(())
                     }
                     Some(Ok(Message::Binary(_))) => Err(Ending::Binary),
                     Some(Ok(Message::Close(frame))) => {

@@ -77,9 +77,14 @@ impl Gateway {
         }
     }
 
+    /// Closes every socket, without waiting for it.
+    pub(crate) fn end(&self) {
+        self.close(Ending::Stopping, |_| true);
+    }
+
     /// Closes every socket. The server calls it when it stops.
     pub(crate) async fn stop(&self) {
-        self.close(Ending::Stopping, |_| true);
+        self.end();
         let mut tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         while tasks.join_next().await.is_some() {}
     }

@@ -105,7 +105,7 @@ pub(crate) async fn begin(
             timeout: Duration::from_secs(launch.version.timeout),
         };
         let environment = hand_over(world, &launch, &invocation).await?;
-        Ok((process, invocation.request_id, environment))
+        Ok::<_, InvokeError>((process, invocation.request_id, environment))
     };
     let (process, request_id, environment) = tokio::select! {
         biased;

@@ -132,11 +132,16 @@ impl Environments {
         self.pools().remove(function);
     }
 
-    /// Ends every function process. The server calls it when it stops.
-    pub(crate) async fn stop(&self) {
+    /// Ends every function process, without waiting for it.
+    pub(crate) fn end(&self) {
         self.stopped.cancel();
         self.alive.lock().unwrap_or_else(PoisonError::into_inner).take();
         self.pools().clear();
+    }
+
+    /// Ends every function process. The server calls it when it stops.
+    pub(crate) async fn stop(&self) {
+        self.end();
         // Nobody sends: this returns when the last environment has let go of its sender.
         self.ended.lock().await.recv().await;
     }
