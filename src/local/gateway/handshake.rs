@@ -1,10 +1,9 @@
 //! The upgrade of an HTTP request into a connection (AWS-FACTS A1, A4).
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::header::{HOST, SEC_WEBSOCKET_PROTOCOL, UPGRADE, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use hyper::body::Incoming;
 use serde_json::json;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
@@ -16,6 +15,7 @@ use super::integration::{self, Fault, ProxyAnswer};
 use super::messages;
 use crate::local::answer::{self, Answer};
 use crate::local::apigateway::{NotServed, ServedStage};
+use crate::local::dispatch::client_address;
 use crate::local::lambda::InvokeError;
 use crate::local::world::World;
 
@@ -83,7 +83,7 @@ fn target(path: &str) -> Option<(String, String)> {
 
 fn peer(request: &Request<Incoming>, api: String, stage: String) -> Peer {
     let text = |name| request.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
-    let address = request.extensions().get::<SocketAddr>();
+    let address = client_address(request);
     let host = text(HOST).unwrap_or_default();
     // Without the port: on AWS there is none (AWS-FACTS A2).
     let domain_name = host.rsplit_once(':').filter(|(_, port)| port.chars().all(|c| c.is_ascii_digit()));
@@ -146,7 +146,7 @@ fn message(status: StatusCode, text: &str) -> Answer {
         body["connectionId"] = ids::generate().into();
         body["requestId"] = ids::generate().into();
     }
-    Response::map(answer::json(status, &body), std::convert::identity)
+    answer::json(status, &body)
 }
 
 #[cfg(test)]
