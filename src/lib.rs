@@ -1,5 +1,6 @@
 //! `webrtc-aws`: serverless WebRTC signalling and a 1:1 video call on AWS, deployed by direct API calls.
 
+pub(crate) mod artifact;
 pub(crate) mod aws;
 pub mod config;
 pub mod diagnostics;

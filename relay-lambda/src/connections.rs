@@ -1,0 +1,191 @@
+//! `POST /@connections/{id}`: one small signed request over one connection that is kept open between messages.
+//!
+//! The SDK's client for this single call would make a cold start ten times as long.
+
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_sigv4::{
+    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
+    sign::v4,
+};
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, header::CONTENT_TYPE};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_rustls::HttpsConnector;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::{
+    event::ConnectionId,
+    relay::{Code, Failure, Post},
+    settings::{Endpoint, Settings, SettingsError},
+};
+
+/// Half the function's own time limit: the sender is told what happened instead of "Internal server error".
+const TIME_LIMIT: Duration = Duration::from_secs(5);
+
+/// A connection unused for longer is not trusted: the other end or a box between may have dropped it while the function
+/// was frozen, and a request lost on the way cannot be told from one that was delivered.
+const IDLE_LIMIT: Duration = Duration::from_secs(20);
+
+/// Error answers are one short line of JSON.
+const LONGEST_ERROR: usize = 4096;
+
+/// Everything but the letters, digits, `-` and `_` that ids consist of; their closing `=` becomes `%3D` (AWS-FACTS A1).
+const PATH_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+pub(crate) struct Connections {
+    endpoint: Endpoint,
+    region: String,
+    credentials: Credentials,
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+}
+
+/// What became of a post: the HTTP status if there was one, the result for the sender, details for the log.
+#[derive(Debug)]
+pub(crate) struct Delivery {
+    pub(crate) status: Option<u16>,
+    pub(crate) result: Result<(), Failure>,
+    pub(crate) detail: Option<String>,
+}
+
+impl Connections {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())?
+            .https_or_http()
+            .enable_http1()
+            .build();
+        // A request that was not begun when its kept connection turned out to be closed is sent again on a new one: that is
+        // the client's default, and never happens to a request of which a byte was written.
+        let client = Client::builder(TokioExecutor::new())
+            .pool_max_idle_per_host(1)
+            .pool_idle_timeout(IDLE_LIMIT)
+            .build(connector);
+        Ok(Self {
+            endpoint: settings.endpoint.clone(),
+            region: settings.region.clone(),
+            credentials: settings.credentials.clone(),
+            client,
+        })
+    }
+
+    pub(crate) async fn post(&self, post: &Post) -> Delivery {
+        match tokio::time::timeout(TIME_LIMIT, self.send(post)).await {
+            Ok(Ok((status, text))) => Delivery::answered(status, &text),
+            Ok(Err(error)) => Delivery::lost("the other connection could not be reached", chain(error.as_ref())),
+            Err(_) => Delivery::lost(
+                "the other connection could not be reached in time",
+                format!("no answer from @connections within {} s", TIME_LIMIT.as_secs()),
+            ),
+        }
+    }
+
+    async fn send(&self, post: &Post) -> Result<(StatusCode, String), BoxError> {
+        let request = self.signed(&post.to, &post.frame, SystemTime::now())?;
+        let response = self.client.request(request).await?;
+        let status = response.status();
+        // Read to its end, or the connection cannot be used again. The status alone says what happened, but for a 400.
+        let text = match Limited::new(response.into_body(), LONGEST_ERROR).collect().await {
+            Ok(body) => String::from_utf8_lossy(&body.to_bytes()).into_owned(),
+            Err(_) => String::new(),
+        };
+        Ok((status, text))
+    }
+
+    fn signed(&self, to: &ConnectionId, frame: &str, time: SystemTime) -> Result<Request<Full<Bytes>>, BoxError> {
+        let id = utf8_percent_encode(to.as_str(), PATH_SEGMENT);
+        let url = format!("{}/@connections/{id}", self.endpoint.as_str());
+        let body = Bytes::copy_from_slice(frame.as_bytes());
+        let content_type = "application/octet-stream";
+
+        let identity = self.credentials.clone().into();
+        // The default settings encode the path a second time for the canonical request (`%253D`), as the service does.
+        let parameters = v4::SigningParams::builder()
+            .identity(&identity)
+            .region(&self.region)
+            .name("execute-api")
+            .time(time)
+            .settings(SigningSettings::default())
+            .build()?
+            .into();
+        let headers = [(CONTENT_TYPE.as_str(), content_type)];
+        let signable = SignableRequest::new("POST", &url, headers.into_iter(), SignableBody::Bytes(&body))?;
+        let (instructions, _signature) = sign(signable, &parameters)?.into_parts();
+
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(url)
+            .header(CONTENT_TYPE, content_type)
+            .body(Full::new(body))?;
+        instructions.apply_to_request_http1x(&mut request);
+        Ok(request)
+    }
+}
+
+impl Delivery {
+    /// AWS-FACTS A6. The text of an error is the service's own and never contains the message.
+    fn answered(status: StatusCode, text: &str) -> Self {
+        let result = match status.as_u16() {
+            200..=299 => Ok(()),
+            400 if text.contains("Invalid connectionId") => {
+                Err(Failure::new(Code::PeerGone, "there is no connection with this id"))
+            }
+            410 => Err(Failure::new(Code::PeerGone, "the other connection is closed")),
+            413 => Err(Failure::new(Code::MessageTooLarge, "the message exceeds 128 KB")),
+            403 => Err(Failure::new(Code::NotPermitted, "the relay may not post to connections of this API")),
+            429 => Err(Failure::new(Code::Throttled, "too many messages; send again a little later")),
+            _ => Err(Failure::new(Code::Unexpected, "API Gateway did not accept the message")),
+        };
+        let detail = (result.is_err() && !text.is_empty()).then(|| text.chars().take(500).collect());
+        Self { status: Some(status.as_u16()), result, detail }
+    }
+
+    fn lost(message: &'static str, detail: String) -> Self {
+        Self { status: None, result: Err(Failure::new(Code::Unexpected, message)), detail: Some(detail) }
+    }
+}
+
+fn chain(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn code(status: u16, text: &str) -> Option<Code> {
+        let delivery = Delivery::answered(StatusCode::from_u16(status).expect("a status"), text);
+        assert_eq!(delivery.status, Some(status));
+        delivery.result.err().map(|failure| failure.code)
+    }
+
+    #[test]
+    fn every_status_has_its_code() {
+        assert_eq!(code(200, ""), None);
+        assert_eq!(code(204, ""), None);
+        assert_eq!(code(400, r#"{"message":"Invalid connectionId: x"}"#), Some(Code::PeerGone));
+        assert_eq!(code(400, r#"{"message":"Bad Request"}"#), Some(Code::Unexpected));
+        assert_eq!(code(403, r#"{"message":"Forbidden"}"#), Some(Code::NotPermitted));
+        assert_eq!(code(410, ""), Some(Code::PeerGone));
+        assert_eq!(code(413, ""), Some(Code::MessageTooLarge));
+        assert_eq!(code(429, ""), Some(Code::Throttled));
+        for other in [302, 404, 500, 502, 503, 504] {
+            assert_eq!(code(other, ""), Some(Code::Unexpected), "{other}");
+        }
+    }
+
+    #[test]
+    fn an_id_cannot_leave_its_path_segment() {
+        let encoded = |id| utf8_percent_encode(id, PATH_SEGMENT).to_string();
+        assert_eq!(encoded("e_d2EewNL-PECIGw="), "e_d2EewNL-PECIGw%3D");
+        assert_eq!(encoded("../x?y#z%"), "%2E%2E%2Fx%3Fy%23z%25");
+        assert_eq!(encoded("é\r\n"), "%C3%A9%0D%0A");
+    }
+}

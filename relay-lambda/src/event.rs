@@ -1,0 +1,181 @@
+//! From API Gateway's proxy event to what the relay has to know of it.
+//!
+//! The event is read field by field, each one allowed to be missing, null or of another type (AWS-FACTS A2: old and new
+//! recordings differ, CONNECT and DISCONNECT have no body, an empty frame's body may be absent or ""). Nothing that
+//! arrives is an error: an event of another make is acknowledged and nothing more.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use serde_json::value::RawValue;
+
+/// The name that API Gateway gave to a connection: opaque, never parsed (AWS-FACTS A1).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(transparent)]
+pub(crate) struct ConnectionId(String);
+
+impl ConnectionId {
+    /// Real ids have 16 characters; the bound keeps a hostile one out of URLs and logs.
+    pub(crate) const LONGEST: usize = 128;
+
+    pub(crate) fn new(id: String) -> Option<Self> {
+        (1..=Self::LONGEST).contains(&id.len()).then_some(Self(id))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Incoming {
+    /// A client sent a text frame; an empty one has an empty body.
+    Message { sender: ConnectionId, body: String },
+    /// A connection came or went, or the event is none of API Gateway's: there is nobody to answer.
+    Other,
+}
+
+impl Incoming {
+    pub(crate) fn from_event(event: &RawValue) -> Self {
+        let event = object(event).unwrap_or_default();
+        let context = event.get("requestContext").and_then(|raw| object(raw)).unwrap_or_default();
+        // An emulator sends CONNECT and DISCONNECT to `$default` when their routes are absent (AWS-FACTS J2).
+        if matches!(field::<String>(&context, "eventType").as_deref(), Some("CONNECT" | "DISCONNECT")) {
+            return Self::Other;
+        }
+        match field(&context, "connectionId").and_then(ConnectionId::new) {
+            Some(sender) => Self::Message { sender, body: field(&event, "body").unwrap_or_default() },
+            None => Self::Other,
+        }
+    }
+}
+
+/// The members of a JSON object, their values unparsed; of a repeated key the last counts, as in JavaScript. Neither this
+/// nor `RawValue` recurses, so depth costs no stack.
+pub(crate) fn object(raw: &RawValue) -> Option<HashMap<String, &RawValue>> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+fn field<T: DeserializeOwned>(members: &HashMap<String, &RawValue>, name: &str) -> Option<T> {
+    serde_json::from_str(members.get(name)?.get()).ok()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(event: &str) -> Incoming {
+        Incoming::from_event(serde_json::from_str(event).expect("the test's event is JSON"))
+    }
+
+    fn message(body: &str) -> Incoming {
+        Incoming::Message { sender: ConnectionId("L0SM9cOFvHcCIhw=".to_owned()), body: body.to_owned() }
+    }
+
+    #[test]
+    fn a_message_of_today() {
+        let event = r#"{"requestContext":{"routeKey":"$default","messageId":"TXzPWdnOjoECGjA=","eventType":"MESSAGE",
+            "extendedRequestId":"e","requestTime":"19/Feb/2024:07:11:42 +0000","messageDirection":"IN","stage":"prod",
+            "connectedAt":1708326701000,"requestTimeEpoch":1708326702000,"identity":{"sourceIp":"192.0.2.1"},
+            "requestId":"e","domainName":"chat.example.org","connectionId":"L0SM9cOFvHcCIhw=","apiId":"a1b2c3d4e5"},
+            "body":"{\"connectionId\":\"x\"}","isBase64Encoded":false}"#;
+        assert_eq!(read(event), message(r#"{"connectionId":"x"}"#));
+    }
+
+    #[test]
+    fn a_message_of_old_with_nulls() {
+        let event = r#"{"requestContext":{"routeKey":"$default","messageId":null,"eventType":null,"status":"*","error":"*",
+            "disconnectStatusCode":null,"identity":{"userAgent":null},"authorizer":null,"connectionId":"L0SM9cOFvHcCIhw="},
+            "headers":null,"body":"hi","isBase64Encoded":null,"stageVariables":null}"#;
+        assert_eq!(read(event), message("hi"));
+    }
+
+    #[test]
+    fn an_empty_frame_whichever_way_it_is_told() {
+        for body in ["", r#","body":null"#, r#","body":"""#] {
+            let event = format!(r#"{{"requestContext":{{"connectionId":"L0SM9cOFvHcCIhw="}}{body}}}"#);
+            assert_eq!(read(&event), message(""), "{event}");
+        }
+    }
+
+    #[test]
+    fn connections_come_and_go_without_an_answer() {
+        let connect = r#"{"headers":{"Host":"h"},"multiValueHeaders":{"Host":["h"]},"requestContext":{"routeKey":"$connect",
+            "eventType":"CONNECT","connectionId":"L0SM9cOFvHcCIhw="},"isBase64Encoded":false}"#;
+        let disconnect = r#"{"headers":{"x-api-key":""},"requestContext":{"routeKey":"$disconnect","eventType":"DISCONNECT",
+            "disconnectStatusCode":1001,"disconnectReason":"Going away","connectionId":"L0SM9cOFvHcCIhw="}}"#;
+        assert_eq!(read(connect), Incoming::Other);
+        assert_eq!(read(disconnect), Incoming::Other);
+    }
+
+    #[test]
+    fn events_of_another_make() {
+        for event in [
+            "null",
+            "1",
+            "\"text\"",
+            "[]",
+            "[{},{}]",
+            "{}",
+            r#"{"requestContext":null}"#,
+            r#"{"requestContext":"x","body":{}}"#,
+            r#"{"requestContext":{"connectionId":7}}"#,
+            r#"{"requestContext":{"connectionId":""}}"#,
+            r#"{"requestContext":[{"connectionId":"a"}]}"#,
+            r#"{"\ud800":1}"#,
+        ] {
+            assert_eq!(read(event), Incoming::Other, "{event}");
+        }
+        let odd_body = r#"{"requestContext":{"connectionId":"L0SM9cOFvHcCIhw="},"body":{"a":1}}"#;
+        assert_eq!(read(odd_body), message(""));
+    }
+
+    #[test]
+    fn depth_costs_no_stack() {
+        let deep = format!("{{\"x\":{}{}}}", "[".repeat(1_000_000), "]".repeat(1_000_000));
+        assert_eq!(read(&deep), Incoming::Other);
+    }
+
+    /// Any JSON value, often with the names that API Gateway uses.
+    pub(crate) fn json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<bool>().prop_map(Into::into),
+            any::<i64>().prop_map(Into::into),
+            any::<f64>().prop_map(Into::into),
+            any::<String>().prop_map(Into::into),
+            prop_oneof![Just("MESSAGE"), Just("CONNECT"), Just("L0SM9cOFvHcCIhw="), Just("{}")].prop_map(Into::into),
+        ];
+        let key = prop_oneof![
+            Just("requestContext".to_owned()),
+            Just("connectionId".to_owned()),
+            Just("eventType".to_owned()),
+            Just("body".to_owned()),
+            Just("message".to_owned()),
+            any::<String>(),
+        ];
+        leaf.prop_recursive(4, 64, 8, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..8).prop_map(Into::into),
+                prop::collection::vec((key.clone(), inner), 0..8)
+                    .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn no_json_value_is_refused(event in json()) {
+            let sender = event["requestContext"]["connectionId"].as_str().filter(|id| (1..=128).contains(&id.len()));
+            let passing = matches!(event["requestContext"]["eventType"].as_str(), Some("CONNECT" | "DISCONNECT"));
+            match read(&event.to_string()) {
+                Incoming::Message { sender: seen, body } => {
+                    prop_assert_eq!(Some(seen.as_str()), sender);
+                    prop_assert_eq!(body, event["body"].as_str().unwrap_or_default());
+                }
+                Incoming::Other => prop_assert!(sender.is_none() || passing),
+            }
+        }
+    }
+}

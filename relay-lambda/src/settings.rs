@@ -1,0 +1,157 @@
+//! What the environment says: where `@connections` is, and whom requests are signed as.
+
+use aws_credential_types::Credentials;
+use http::Uri;
+
+/// The base URL of the stage, `https://{apiId}.execute-api.{region}.amazonaws.com/{stage}`. It comes from the deployment
+/// and never from an event's `domainName`, which is whatever host the client used (AWS-FACTS A6).
+pub(crate) const ENDPOINT_VARIABLE: &str = "CONNECTIONS_ENDPOINT";
+
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) endpoint: Endpoint,
+    pub(crate) region: String,
+    pub(crate) credentials: Credentials,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SettingsError {
+    #[error("the environment variable {0} is not set; the relay runs inside AWS Lambda, deployed by `webrtc-aws up`")]
+    Missing(&'static str),
+    #[error("{ENDPOINT_VARIABLE} is \"{value}\": {problem}")]
+    Endpoint { value: String, problem: &'static str },
+    #[error("TLS could not be set up: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+impl Settings {
+    pub(crate) fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Result<Self, SettingsError> {
+        let get = |name| variable(name).filter(|value| !value.is_empty());
+        let need = |name| get(name).ok_or(SettingsError::Missing(name));
+        // Without these the official runtime crate would panic instead of saying what is wrong (AWS-FACTS C4).
+        for name in [
+            "AWS_LAMBDA_RUNTIME_API",
+            "AWS_LAMBDA_FUNCTION_NAME",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+            "AWS_LAMBDA_FUNCTION_VERSION",
+        ] {
+            need(name)?;
+        }
+        Ok(Self {
+            endpoint: Endpoint::parse(&need(ENDPOINT_VARIABLE)?)?,
+            region: need("AWS_REGION")?,
+            credentials: Credentials::new(
+                need("AWS_ACCESS_KEY_ID")?,
+                need("AWS_SECRET_ACCESS_KEY")?,
+                get("AWS_SESSION_TOKEN"),
+                None,
+                "environment",
+            ),
+        })
+    }
+}
+
+/// A URL to which `/@connections/{id}` can be appended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Endpoint(String);
+
+impl Endpoint {
+    fn parse(value: &str) -> Result<Self, SettingsError> {
+        let refuse = |problem| SettingsError::Endpoint { value: value.to_owned(), problem };
+        let uri: Uri = value.parse().map_err(|_| refuse("this is not a URL"))?;
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(refuse("a URL with scheme and host is needed, such as https://host/stage"));
+        };
+        if uri.query().is_some() || authority.as_str().contains('@') {
+            return Err(refuse("a query or user name has no place in it"));
+        }
+        match scheme {
+            "https" => {}
+            // Signed requests carry a session token: in clear only to this very machine.
+            "http" if is_loopback(authority.host()) => {}
+            "http" => return Err(refuse("http is accepted only for this machine (127.0.0.1, [::1], localhost)")),
+            _ => return Err(refuse("only https, or http on this machine, can be used")),
+        }
+        Ok(Self(value.trim_end_matches('/').to_owned()))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || address.parse::<std::net::IpAddr>().is_ok_and(|it| it.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMPLETE: [(&str, &str); 8] = [
+        ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001"),
+        ("AWS_LAMBDA_FUNCTION_NAME", "relay"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "$LATEST"),
+        (ENDPOINT_VARIABLE, "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/prod"),
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ];
+
+    fn from(variables: &[(&str, &str)]) -> Result<Settings, SettingsError> {
+        Settings::from_variables(|name| {
+            variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn every_variable_is_needed_and_named_when_missing() {
+        assert_eq!(from(&COMPLETE).expect("complete").region, "eu-central-1");
+        for (missing, _) in COMPLETE {
+            let rest: Vec<_> = COMPLETE.into_iter().filter(|(name, _)| *name != missing).collect();
+            let error = from(&rest).expect_err(missing).to_string();
+            assert!(error.contains(missing), "{error}");
+            let emptied: Vec<_> = COMPLETE.map(|(name, value)| (name, if name == missing { "" } else { value })).into();
+            assert!(from(&emptied).is_err(), "{missing} is empty");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_https_or_on_this_machine() {
+        for good in [
+            "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/prod",
+            "https://example.org",
+            "http://127.0.0.1:5013/_aws/execute-api/a1b2c3d4e5/prod",
+            "http://127.8.9.1/prod",
+            "http://[::1]:80/prod",
+            "http://localhost:1/prod",
+        ] {
+            assert_eq!(Endpoint::parse(good).expect(good).as_str(), good);
+        }
+        assert_eq!(Endpoint::parse("https://example.org/prod/").expect("slash").as_str(), "https://example.org/prod");
+        for bad in [
+            "",
+            "prod",
+            "/prod",
+            "example.org/prod",
+            "http://example.org/prod",
+            "http://localhost.example.org/prod",
+            "http://127.0.0.1.example.org/prod",
+            "http://127.0.0.1@example.org/prod",
+            "http://169.254.169.254/prod",
+            "ftp://127.0.0.1/prod",
+            "https://example.org/prod?a=b",
+            "https://user@example.org/prod",
+        ] {
+            assert!(Endpoint::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_not_shown_by_debug() {
+        let shown = format!("{:?}", from(&COMPLETE).expect("complete"));
+        assert!(!shown.contains("\"secret\""), "{shown}");
+    }
+}

@@ -1,0 +1,163 @@
+//! The relay's artifact: the zip that a function runs, with its `bootstrap` checked before anybody uploads it.
+//!
+//! It is made by an explicit step of `up` and `build`, not by a build script: a build script would make every check of
+//! the CLI pay, and could not know the architecture. `sources` says what the relay is made of and names the result by
+//! its content, `cargo` compiles it, `executable` checks that Lambda can run it, `package` zips it; `cache` keeps it.
+//! `--relay PATH` brings a finished one in place of all that.
+//!
+//! A release that carries finished artifacts would offer them in [`build`], between `--relay` and the sources.
+
+mod cache;
+mod cargo;
+mod error;
+mod executable;
+mod package;
+mod sources;
+
+use std::path::{Path, PathBuf};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub(crate) use error::ArtifactError;
+
+use cache::Cache;
+use cargo::Toolchain;
+use sources::Sources;
+
+/// Spelt as Lambda spells them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
+pub(crate) enum Architecture {
+    #[serde(rename = "x86_64")]
+    #[value(name = "x86_64")]
+    X86_64,
+    Arm64,
+}
+
+impl Architecture {
+    /// The one of this machine, if Lambda has it.
+    pub(crate) fn host() -> Option<Self> {
+        match std::env::consts::ARCH {
+            "x86_64" => Some(Self::X86_64),
+            "aarch64" => Some(Self::Arm64),
+            _ => None,
+        }
+    }
+
+    /// As in compiler target names.
+    const fn target_name(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Arm64 => "aarch64",
+        }
+    }
+}
+
+impl std::fmt::Display for Architecture {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(match self {
+            Self::X86_64 => "x86_64",
+            Self::Arm64 => "arm64",
+        })
+    }
+}
+
+/// Where the relay is to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// On this machine, as a child process of the local AWS. On Linux this is the very artifact that Lambda gets.
+    Host,
+    /// On Lambda.
+    Linux(Architecture),
+}
+
+impl Target {
+    pub(crate) fn architecture(self) -> Result<Architecture, ArtifactError> {
+        match self {
+            Self::Host => Architecture::host().ok_or(ArtifactError::HostArchitecture { host: std::env::consts::ARCH }),
+            Self::Linux(architecture) => Ok(architecture),
+        }
+    }
+
+    /// What the executable must be; nothing is asked of one that only this machine is to run.
+    fn linux(self) -> Option<Architecture> {
+        match self {
+            Self::Host if cfg!(target_os = "linux") => Architecture::host(),
+            Self::Host => None,
+            Self::Linux(architecture) => Some(architecture),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct BuildRequest {
+    pub(crate) target: Target,
+    /// A finished zip or executable to take instead of building one (`--relay`).
+    pub(crate) relay: Option<PathBuf>,
+}
+
+/// A zip with an executable `bootstrap` at its root.
+#[derive(Clone, Debug)]
+pub(crate) struct Artifact {
+    pub(crate) zip: Bytes,
+    /// Lambda's `CodeSha256` of this zip (AWS-FACTS C3).
+    pub(crate) sha256_base64: String,
+    pub(crate) architecture: Architecture,
+    /// The file it was read from: in the cache, or what `--relay` named.
+    pub(crate) path: PathBuf,
+}
+
+impl Artifact {
+    fn new(zip: Vec<u8>, path: &Path, target: Target) -> Result<Self, ArtifactError> {
+        Ok(Self {
+            sha256_base64: BASE64_STANDARD.encode(Sha256::digest(&zip)),
+            zip: zip.into(),
+            architecture: target.architecture()?,
+            path: path.to_owned(),
+        })
+    }
+}
+
+/// Makes the artifact, or takes it from the cache if nothing that it is made of has changed. `progress` is told what is
+/// being done, a line at a time, and nothing at all when there is nothing to do.
+pub(crate) async fn build(request: &BuildRequest, progress: &(dyn Fn(&str) + Sync)) -> Result<Artifact, ArtifactError> {
+    if let Some(path) = &request.relay {
+        return package::take(path, request.target);
+    }
+    let sources = Sources::locate()?;
+    let cache = Cache::locate()?;
+    compile(&sources, &cache, request.target, progress).await
+}
+
+async fn compile(
+    sources: &Sources,
+    cache: &Cache,
+    target: Target,
+    progress: &(dyn Fn(&str) + Sync),
+) -> Result<Artifact, ArtifactError> {
+    let toolchain = Toolchain::find(sources, target).await?;
+    if let Some(artifact) = cache.get(&sources.key(&toolchain)?, target) {
+        return Ok(artifact);
+    }
+    let linker = toolchain.linker(sources).await?;
+    // Builds share one target directory, and its executable has one name: one build at a time.
+    let _lock = cache.lock(progress).await?;
+    loop {
+        let key = sources.key(&toolchain)?;
+        if let Some(artifact) = cache.get(&key, target) {
+            return Ok(artifact);
+        }
+        progress(&format!("building the relay for {}", toolchain.triple()));
+        let executable = toolchain.compile(&linker, sources, &cache.target_directory(), progress).await?;
+        let zip = package::pack(&executable, target)?;
+        // Sources that were edited meanwhile may or may not be in it: it has no name to be kept under.
+        if sources.key(&toolchain)? == key {
+            return cache.put(&key, zip, target);
+        }
+    }
+}
