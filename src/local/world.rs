@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
+use super::call::CallRecord;
 use super::{apigateway, faults, gateway, iam, lambda, logs, s3};
 
 /// How a local AWS is started.
@@ -95,6 +96,7 @@ pub struct LogLine {
 /// The running account, shared by every request.
 #[derive(Debug)]
 pub(crate) struct World {
+    /// As given, but with the port that is listened on.
     pub(crate) options: LocalOptions,
     state: Mutex<State>,
     pub(crate) faults: faults::Faults,
@@ -102,6 +104,9 @@ pub(crate) struct World {
     pub(crate) gateway: gateway::Gateway,
     pub(crate) environments: lambda::Environments,
     pub(crate) log_lines: broadcast::Sender<LogLine>,
+    /// Credentials issued to functions. They end with their role, and are no part of what an account holds.
+    pub(crate) sessions: iam::Sessions,
+    calls: Mutex<Vec<CallRecord>>,
 }
 
 impl World {
@@ -113,13 +118,25 @@ impl World {
             gateway: gateway::Gateway::default(),
             environments: lambda::Environments::default(),
             log_lines: broadcast::Sender::new(1024),
+            sessions: iam::Sessions::default(),
+            calls: Mutex::default(),
         }
+    }
+
+    /// The base URL of the control plane, e.g. `http://127.0.0.1:4566`.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", std::net::SocketAddr::new(self.options.address, self.options.port))
     }
 
     /// The account's state. Never hold it across an await: `MutexGuard` is not `Send`, so the compiler sees to that.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         // A panic while the lock was held leaves plain data behind; serving it beats refusing every later call.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The answered calls so far, oldest first.
+    pub(crate) fn calls(&self) -> MutexGuard<'_, Vec<CallRecord>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The clock for every delay: tokio's, so that tests with paused time work. Transitions (Pending → Active …) are computed by

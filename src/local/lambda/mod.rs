@@ -1,0 +1,28 @@
+//! Lambda.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use super::answer::{self, Answer};
+use super::call::{Call, Operation};
+use super::world::World;
+
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Store {}
+
+#[derive(Debug, Default)]
+pub(crate) struct Environments {}
+
+impl Environments {
+    /// Ends every function process. The server calls it when it stops.
+    pub(crate) async fn stop(&self) {}
+}
+
+pub(crate) fn operation(_call: &Call) -> Option<Operation> {
+    None
+}
+
+pub(crate) async fn handle(_world: &Arc<World>, _call: &Call) -> Answer {
+    answer::empty(http::StatusCode::NOT_IMPLEMENTED)
+}
