@@ -51,6 +51,8 @@ pub struct Timings {
     pub public_access_block_propagation: Duration,
     /// From CreateDeployment until `DEPLOYED` (AWS-FACTS B1).
     pub deployment_pending: Duration,
+    /// How long one write holds its API; another that comes meanwhile conflicts (AWS-FACTS B3).
+    pub api_write: Duration,
     /// A connection without data in either direction is closed after this (AWS-FACTS A5).
     pub connection_idle: Duration,
     /// A connection is closed after this (AWS-FACTS A5).
@@ -67,6 +69,7 @@ impl Default for Timings {
             function_update: Duration::from_millis(100),
             public_access_block_propagation: Duration::from_millis(100),
             deployment_pending: Duration::ZERO,
+            api_write: Duration::from_millis(10),
             connection_idle: Duration::from_secs(600),
             connection_life: Duration::from_secs(7200),
             integration_timeout: Duration::from_secs(29),
