@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use url::Url;
 
+use crate::artifact::Architecture;
 use crate::config::RelaySettings;
+use crate::local::FaultRule;
 use crate::naming::{GatewayTemplate, StackName, StageName};
 
 pub(crate) use values::StunChoice;
@@ -210,8 +212,8 @@ pub(crate) struct ContentOptions {
     pub(crate) relay: Option<PathBuf>,
 
     /// The processor that the relay runs on; on the local AWS always this machine's
-    #[arg(long, value_name = "NAME", default_value = "x86_64", conflicts_with = "local")]
-    pub(crate) architecture: Architecture,
+    #[arg(long, value_enum, value_name = "NAME", default_value_t = Architecture::X86_64, conflicts_with = "local")]
+    pub(crate) arch: Architecture,
 
     /// The relay's memory in MB, 128 to 10240; processor time grows with it
     #[arg(long, value_name = "MB", default_value_t = RelaySettings::default().memory_mb,
@@ -249,19 +251,19 @@ pub(crate) struct LocalOptions {
 
     /// Answer every call this much later, e.g. 40ms or 2s
     #[arg(long, value_name = "TIME", value_parser = values::latency)]
-    pub(crate) latency: Option<values::FaultSpec>,
+    pub(crate) latency: Option<FaultRule>,
 
     /// Make calls go wrong: SERVICE:OPERATION[#N]=FAULT, e.g. 'lambda:CreateFunction#1=throttle'; may be repeated
     ///
     /// '*' stands for any service or operation, '#N' for the N-th such call. The faults: latency:40ms, throttle,
     /// fail:STATUS:CODE[:MESSAGE], lost (done, but the answer is lost), hang, hang-after (done, never answered), kill.
-    #[arg(long, value_name = "SPEC", value_parser = values::fault)]
-    pub(crate) fault: Vec<values::FaultSpec>,
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) fault: Vec<FaultRule>,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct BuildOptions {
     /// The processor that the relay runs on
-    #[arg(long, value_name = "NAME", default_value = "x86_64")]
-    pub(crate) architecture: Architecture,
+    #[arg(long, value_enum, value_name = "NAME", default_value_t = Architecture::X86_64)]
+    pub(crate) arch: Architecture,
 }

@@ -6,4 +6,5 @@ pub mod config;
 pub mod diagnostics;
 pub(crate) mod engine;
 pub mod events;
+pub mod local;
 pub mod naming;

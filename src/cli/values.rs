@@ -5,6 +5,7 @@ use std::str::FromStr;
 use url::Url;
 
 use crate::config::LOG_RETENTION_DAYS;
+use crate::local::FaultRule;
 
 /// `--stun URL` or `--stun none`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +71,11 @@ pub(super) fn log_retention(text: &str) -> Result<i32, String> {
             Err(format!("CloudWatch keeps logs for one of these numbers of days: {}", allowed.join(", ")))
         }
     }
+}
+
+/// A latency of every call is a fault rule like any other.
+pub(super) fn latency(text: &str) -> Result<FaultRule, String> {
+    format!("*=latency:{text}").parse().map_err(|_| "it is a number with ms or s, e.g. 40ms or 2s".to_owned())
 }
 
 #[cfg(test)]
