@@ -12,6 +12,7 @@ use super::resource::Address;
 use crate::aws::clients::Clients;
 use crate::aws::failure::{AwsFailure, FailureClass};
 use crate::aws::retry::{self, Repeat};
+use crate::diagnostics::{Code, Diagnostic};
 use crate::events::{Event, Events};
 use crate::naming::{ApiId, IntegrationId, Names, OWNER_TAG, RouteId};
 
@@ -120,9 +121,41 @@ impl Context {
         .await
     }
 
+    /// The API's id; known to every step that needs the API.
+    pub(crate) fn api(&self) -> Result<ApiId, Diagnostic> {
+        self.known.api.get().ok_or_else(|| self.unknown("the API's id"))
+    }
+
+    /// The integration's id; known to every step that needs the integration.
+    pub(crate) fn integration(&self) -> Result<IntegrationId, Diagnostic> {
+        self.known.integration.get().ok_or_else(|| self.unknown("the integration's id"))
+    }
+
+    /// The route's id; known to every step that needs the route.
+    pub(crate) fn route(&self) -> Result<RouteId, Diagnostic> {
+        self.known.route.get().ok_or_else(|| self.unknown("the route's id"))
+    }
+
+    fn unknown(&self, what: &str) -> Diagnostic {
+        Diagnostic::new(
+            Code::LocalFailure,
+            format!("{}: {what} is not known here", self.address),
+            "run the command again; if it happens twice, this is a mistake in webrtc-aws: please report it",
+        )
+    }
+
     /// The tags that every taggable resource of the stack carries from its create call on.
     pub(crate) fn tags(&self) -> BTreeMap<String, String> {
         BTreeMap::from([(OWNER_TAG.to_owned(), self.names.stack.to_string())])
+    }
+
+    /// A request of ours that could not even be built: cannot happen with the values that `naming` makes.
+    pub(crate) fn mistake(&self, what: &str, error: &dyn Error) -> Diagnostic {
+        Diagnostic::new(
+            Code::LocalFailure,
+            format!("{}: {what} could not be built: {error}", self.address),
+            "this is a mistake in webrtc-aws: please report it",
+        )
     }
 
     /// Whether these tags make a resource ours; otherwise why not, in words that complete "the bucket X …".

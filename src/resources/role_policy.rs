@@ -1,0 +1,132 @@
+//! What the relay may do: post to connections of this stage, and write to its own log group. Nothing else.
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use std::sync::Arc;
+
+use super::{Doing, FUNCTION, ROLE, ROLE_POLICY, WEBSOCKET_API, policy_document};
+use crate::diagnostics::Diagnostic;
+use crate::engine::context::{Absence, Context, Known, Operation};
+use crate::engine::diff::Change;
+use crate::engine::resource::{Address, Kind, Observed};
+use crate::naming::Names;
+
+#[derive(Debug)]
+pub(crate) struct RolePolicy {
+    pub(crate) names: Arc<Names>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Spec {
+    document: Value,
+}
+
+impl RolePolicy {
+    async fn put(&self, context: &Context, desired: &Spec) -> Result<(), Diagnostic> {
+        let role = context.names.role();
+        context
+            .call(Operation::repeatable("iam", "PutRolePolicy"), || {
+                context
+                    .clients
+                    .iam
+                    .put_role_policy()
+                    .role_name(&role)
+                    .policy_name(context.names.role_policy())
+                    .policy_document(desired.document.to_string())
+                    .send()
+            })
+            .await
+            .map(drop)
+            .doing(|| format!("put the inline policy of the role {role}"))
+    }
+}
+
+#[async_trait]
+impl Kind for RolePolicy {
+    type Spec = Spec;
+
+    fn address(&self) -> Address {
+        ROLE_POLICY
+    }
+
+    fn needs(&self) -> Vec<Address> {
+        vec![ROLE, WEBSOCKET_API]
+    }
+
+    fn contained_in(&self) -> Option<Address> {
+        Some(ROLE)
+    }
+
+    fn deleted_after(&self) -> Vec<Address> {
+        vec![FUNCTION]
+    }
+
+    fn desired(&self, known: &Known) -> Spec {
+        let log_group = self.names.log_group_arn();
+        Spec {
+            document: policy_document::wanted(json!({
+                "Version": "2012-10-17",
+                "Statement": [
+                    {
+                        "Sid": "PostToConnections",
+                        "Effect": "Allow",
+                        "Action": "execute-api:ManageConnections",
+                        "Resource": self.names.connections_arn(&known.api_or_placeholder()),
+                    },
+                    {
+                        // No logs:CreateLogGroup: a late line must not bring the group back after a teardown.
+                        "Sid": "WriteOwnLog",
+                        "Effect": "Allow",
+                        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+                        "Resource": format!("{log_group}:*"),
+                    },
+                ],
+            })),
+        }
+    }
+
+    async fn observe(&self, context: &Context) -> Result<Observed<Spec>, Diagnostic> {
+        let role = context.names.role();
+        let answer = context
+            .call(Operation::repeatable("iam", "GetRolePolicy"), || {
+                context.clients.iam.get_role_policy().role_name(&role).policy_name(context.names.role_policy()).send()
+            })
+            .await
+            .absent_as_none()
+            .doing(|| format!("read the inline policy of the role {role}"))?;
+        Ok(match answer {
+            Some(policy) => {
+                Observed::Owned(Spec { document: policy_document::parse_encoded(policy.policy_document()) })
+            }
+            None => Observed::Absent,
+        })
+    }
+
+    async fn create(&self, context: &Context, desired: &Spec) -> Result<(), Diagnostic> {
+        self.put(context, desired).await
+    }
+
+    async fn update(&self, context: &Context, _: &Spec, desired: &Spec, _: &[Change]) -> Result<(), Diagnostic> {
+        self.put(context, desired).await
+    }
+
+    async fn delete(&self, context: &Context) -> Result<(), Diagnostic> {
+        let role = context.names.role();
+        context
+            .call(Operation::repeatable("iam", "DeleteRolePolicy"), || {
+                context
+                    .clients
+                    .iam
+                    .delete_role_policy()
+                    .role_name(&role)
+                    .policy_name(context.names.role_policy())
+                    .send()
+            })
+            .await
+            .absent_as_none()
+            .map(drop)
+            .doing(|| format!("delete the inline policy of the role {role}"))
+    }
+}

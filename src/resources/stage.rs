@@ -1,0 +1,276 @@
+//! The live stage and the deployment it points at. Nothing before it is visible to a client: routes and integrations take
+//! effect only in a new deployment that the stage is moved to (AWS-FACTS B1), so the stage moves last.
+//!
+//! AWS does not tell what a deployment contains. Ours carry a fingerprint of it in their description: a stage that points at
+//! any other deployment, or at none, is redeployed.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_apigatewayv2::types::{Deployment, DeploymentStatus, RouteSettings};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use sha2::{Digest, Sha256};
+
+use super::{Doing, FUNCTION, PERMISSION, ROLE_POLICY, ROUTE, STAGE, WEBSOCKET_API};
+use crate::aws::retry;
+use crate::config::Throttling;
+use crate::diagnostics::{Code, Diagnostic};
+use crate::engine::context::{Absence, Context, Known, Operation};
+use crate::engine::diff::Change;
+use crate::engine::resource::{Address, Kind, Observed, Resource};
+use crate::naming::ApiId;
+
+/// How our deployments' descriptions begin; the fingerprint follows.
+const DESCRIPTION_PREFIX: &str = "webrtc-aws ";
+
+/// API Gateway deploys within a second or two; CreateDeployment itself is limited to one in 5 s, which `retry` waits for.
+const DEPLOYMENT_DEADLINE: Duration = Duration::from_secs(60);
+
+pub(crate) struct Stage {
+    /// What a deployment takes a snapshot of.
+    pub(crate) deploys: Vec<Arc<dyn Resource>>,
+    pub(crate) throttling: Throttling,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Spec {
+    /// Fingerprint of the deployment that is live; `null`: none, or not one of ours.
+    deployment: Option<String>,
+    throttling_rate: Option<f64>,
+    throttling_burst: Option<i32>,
+    /// Ours, and not live any more: left by an interrupted run.
+    superseded_deployments: Vec<String>,
+}
+
+fn fingerprint_of(deployment: &Deployment) -> Option<&str> {
+    deployment.description()?.strip_prefix(DESCRIPTION_PREFIX)
+}
+
+impl Stage {
+    fn fingerprint(&self, known: &Known) -> String {
+        let specs: Vec<_> = self.deploys.iter().map(|resource| resource.desired(known).unwrap_or_default()).collect();
+        // The ids too: whether a snapshot copies an integration or refers to it is not documented, so a route or integration
+        // that was made anew is deployed anew.
+        let ids = json!([known.api.get(), known.integration.get(), known.route.get()]);
+        let digest = hex::encode(Sha256::digest(json!([specs, ids]).to_string()));
+        digest[..16].to_owned()
+    }
+
+    async fn deployments(&self, context: &Context, api: &ApiId) -> Result<Vec<Deployment>, Diagnostic> {
+        let mut deployments = Vec::new();
+        let mut next_token = None;
+        loop {
+            let page = context
+                .call(Operation::repeatable("apigateway", "GetDeployments"), || {
+                    context
+                        .clients
+                        .api_gateway
+                        .get_deployments()
+                        .api_id(api.as_str())
+                        .set_next_token(next_token.clone())
+                        .send()
+                })
+                .await
+                .absent_as_none()
+                .doing(|| format!("list the deployments of the API {api}"))?;
+            let Some(page) = page else { return Ok(deployments) };
+            deployments.extend(page.items.unwrap_or_default());
+            next_token = page.next_token.filter(|token| !token.is_empty());
+            if next_token.is_none() {
+                return Ok(deployments);
+            }
+        }
+    }
+
+    /// The deployment with this fingerprint: one that an interrupted run left, or a new one.
+    async fn deploy(&self, context: &Context, api: &ApiId, fingerprint: &str) -> Result<String, Diagnostic> {
+        let existing = self.deployments(context, api).await?.into_iter().find(|deployment| {
+            fingerprint_of(deployment) == Some(fingerprint)
+                && deployment.deployment_status() != Some(&DeploymentStatus::Failed)
+        });
+        let id = match existing.and_then(|deployment| deployment.deployment_id) {
+            Some(id) => id,
+            None => context
+                .call(Operation::once("apigateway", "CreateDeployment"), || {
+                    context
+                        .clients
+                        .api_gateway
+                        .create_deployment()
+                        .api_id(api.as_str())
+                        .description(format!("{DESCRIPTION_PREFIX}{fingerprint}"))
+                        .send()
+                })
+                .await
+                .doing(|| format!("deploy the API {api}"))?
+                .deployment_id
+                .unwrap_or_default(),
+        };
+        self.await_deployed(context, api, &id).await?;
+        Ok(id)
+    }
+
+    async fn await_deployed(&self, context: &Context, api: &ApiId, deployment: &str) -> Result<(), Diagnostic> {
+        let settled = retry::polling(DEPLOYMENT_DEADLINE, || async {
+            let answer = context
+                .call(Operation::repeatable("apigateway", "GetDeployment"), || {
+                    context.clients.api_gateway.get_deployment().api_id(api.as_str()).deployment_id(deployment).send()
+                })
+                .await
+                .doing(|| format!("look at the deployment {deployment}"))?;
+            Ok::<_, Diagnostic>(match answer.deployment_status() {
+                Some(DeploymentStatus::Deployed) => Some(Ok(())),
+                Some(DeploymentStatus::Failed) => {
+                    Some(Err(answer.deployment_status_message.unwrap_or_else(|| "no reason given".to_owned())))
+                }
+                _ => None,
+            })
+        })
+        .await?;
+        match settled {
+            Some(Ok(())) => Ok(()),
+            Some(Err(reason)) => Err(Diagnostic::new(
+                Code::AwsFailed,
+                format!("API Gateway could not deploy the API {api}: {reason}"),
+                "run 'up' again; the previous deployment stays live",
+            )),
+            None => Err(Diagnostic::new(
+                Code::TimedOut,
+                format!("the deployment {deployment} of the API {api} is still pending after 60 s"),
+                "run 'up' again: it continues where this run stopped",
+            )),
+        }
+    }
+
+    async fn delete_superseded(&self, context: &Context, api: &ApiId, live: &str) -> Result<(), Diagnostic> {
+        for deployment in self.deployments(context, api).await? {
+            let Some(id) = deployment.deployment_id().filter(|id| *id != live) else { continue };
+            if fingerprint_of(&deployment).is_none() {
+                continue;
+            }
+            context
+                .call(Operation::repeatable("apigateway", "DeleteDeployment"), || {
+                    context.clients.api_gateway.delete_deployment().api_id(api.as_str()).deployment_id(id).send()
+                })
+                .await
+                .absent_as_none()
+                .doing(|| format!("delete the superseded deployment {id}"))?;
+        }
+        Ok(())
+    }
+}
+
+fn route_settings(spec: &Spec) -> RouteSettings {
+    RouteSettings::builder()
+        .set_throttling_rate_limit(spec.throttling_rate)
+        .set_throttling_burst_limit(spec.throttling_burst)
+        .build()
+}
+
+#[async_trait]
+impl Kind for Stage {
+    type Spec = Spec;
+
+    fn address(&self) -> Address {
+        STAGE
+    }
+
+    /// Everything a message passes through, so that nobody ever connects to half a relay.
+    fn needs(&self) -> Vec<Address> {
+        vec![ROUTE, PERMISSION, FUNCTION, ROLE_POLICY]
+    }
+
+    fn contained_in(&self) -> Option<Address> {
+        Some(WEBSOCKET_API)
+    }
+
+    fn desired(&self, known: &Known) -> Spec {
+        Spec {
+            deployment: Some(self.fingerprint(known)),
+            throttling_rate: Some(self.throttling.rate),
+            throttling_burst: Some(self.throttling.burst),
+            superseded_deployments: Vec::new(),
+        }
+    }
+
+    async fn observe(&self, context: &Context) -> Result<Observed<Spec>, Diagnostic> {
+        let (api, name) = (context.api()?, &context.names.stage);
+        let (stage, deployments) = tokio::join!(
+            context.call(Operation::repeatable("apigateway", "GetStage"), || {
+                context.clients.api_gateway.get_stage().api_id(api.as_str()).stage_name(name.as_str()).send()
+            }),
+            self.deployments(context, &api),
+        );
+        let stage = stage.absent_as_none().doing(|| format!("look for the stage {name} of the API {api}"))?;
+        let Some(stage) = stage else { return Ok(Observed::Absent) };
+        let (live, others): (Vec<_>, Vec<_>) = deployments?
+            .into_iter()
+            .partition(|deployment| deployment.deployment_id.is_some() && deployment.deployment_id == stage.deployment_id);
+        let mut superseded: Vec<String> = others
+            .into_iter()
+            .filter(|deployment| fingerprint_of(deployment).is_some())
+            .filter_map(|deployment| deployment.deployment_id)
+            .collect();
+        superseded.sort();
+        let settings = stage.default_route_settings();
+        Ok(Observed::Owned(Spec {
+            deployment: live.first().and_then(fingerprint_of).map(str::to_owned),
+            throttling_rate: settings.and_then(|settings| settings.throttling_rate_limit),
+            throttling_burst: settings.and_then(|settings| settings.throttling_burst_limit),
+            superseded_deployments: superseded,
+        }))
+    }
+
+    async fn create(&self, context: &Context, desired: &Spec) -> Result<(), Diagnostic> {
+        let (api, name) = (context.api()?, &context.names.stage);
+        let deployment = self.deploy(context, &api, desired.deployment.as_deref().unwrap_or_default()).await?;
+        let tags: HashMap<String, String> = context.tags().into_iter().collect();
+        context
+            .call(Operation::once("apigateway", "CreateStage"), || {
+                context
+                    .clients
+                    .api_gateway
+                    .create_stage()
+                    .api_id(api.as_str())
+                    .stage_name(name.as_str())
+                    .deployment_id(&deployment)
+                    .default_route_settings(route_settings(desired))
+                    .set_tags(Some(tags.clone()))
+                    .send()
+            })
+            .await
+            .doing(|| format!("create the stage {name} of the API {api}"))?;
+        self.delete_superseded(context, &api, &deployment).await
+    }
+
+    async fn update(&self, context: &Context, observed: &Spec, desired: &Spec, _: &[Change]) -> Result<(), Diagnostic> {
+        let (api, name) = (context.api()?, &context.names.stage);
+        let deployment = self.deploy(context, &api, desired.deployment.as_deref().unwrap_or_default()).await?;
+        let settings_differ = observed.throttling_rate != desired.throttling_rate
+            || observed.throttling_burst != desired.throttling_burst;
+        if settings_differ || observed.deployment != desired.deployment {
+            context
+                .call(Operation::repeatable("apigateway", "UpdateStage"), || {
+                    context
+                        .clients
+                        .api_gateway
+                        .update_stage()
+                        .api_id(api.as_str())
+                        .stage_name(name.as_str())
+                        .deployment_id(&deployment)
+                        .default_route_settings(route_settings(desired))
+                        .send()
+                })
+                .await
+                .doing(|| format!("update the stage {name} of the API {api}"))?;
+        }
+        self.delete_superseded(context, &api, &deployment).await
+    }
+
+    /// Never alone: it goes with its API.
+    async fn delete(&self, _: &Context) -> Result<(), Diagnostic> {
+        Ok(())
+    }
+}
