@@ -141,6 +141,10 @@ pub(crate) struct TeardownOptions {
     /// Do not ask; needed where there is no terminal
     #[arg(long, short)]
     pub(crate) yes: bool,
+
+    /// Also delete objects in the stack's bucket that something else put there; otherwise teardown stops at them
+    #[arg(long)]
+    pub(crate) delete_foreign_objects: bool,
 }
 
 /// Which stack, and where.
