@@ -108,5 +108,7 @@ impl Default for Throttling {
 
 /// The STUN servers of the built-in configuration; their operator sees visitors' addresses.
 pub(crate) fn default_ice_servers() -> Vec<IceServer> {
-    vec![IceServer { urls: vec!["stun:stun.cloudflare.com:3478".to_owned(), "stun:stun.l.google.com:19302".to_owned()] }]
+    vec![IceServer {
+        urls: vec!["stun:stun.cloudflare.com:3478".to_owned(), "stun:stun.l.google.com:19302".to_owned()],
+    }]
 }

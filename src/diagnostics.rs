@@ -58,7 +58,11 @@ impl Code {
     pub fn exit_code(self) -> u8 {
         match self {
             Self::InvalidInput | Self::InvalidClient | Self::ConfirmationNeeded => 2,
-            Self::NoCredentials | Self::CredentialsRefused | Self::NoRegion | Self::Unreachable | Self::AccessDenied => 3,
+            Self::NoCredentials
+            | Self::CredentialsRefused
+            | Self::NoRegion
+            | Self::Unreachable
+            | Self::AccessDenied => 3,
             Self::NotOurs | Self::Ambiguous => 4,
             Self::Interrupted => 130,
             _ => 1,
@@ -114,18 +118,25 @@ impl Diagnostic {
             ),
             FailureClass::Unreachable => (
                 Code::Unreachable,
-                "check the network, the region's spelling (--region) and any AWS_ENDPOINT_URL or --endpoint-url".to_owned(),
+                "check the network, the region's spelling (--region) and any AWS_ENDPOINT_URL or --endpoint-url"
+                    .to_owned(),
             ),
-            FailureClass::NotReady | FailureClass::Conflict | FailureClass::Throttled | FailureClass::Transient => (
-                Code::TimedOut,
-                "run the same command again: it continues where this run stopped".to_owned(),
-            ),
+            FailureClass::NotReady | FailureClass::Conflict | FailureClass::Throttled | FailureClass::Transient => {
+                (Code::TimedOut, "run the same command again: it continues where this run stopped".to_owned())
+            }
             _ => (
                 Code::AwsFailed,
-                "run the same command again with --verbose; if AWS says the same, its message above is the reason".to_owned(),
+                "run the same command again with --verbose; if AWS says the same, its message above is the reason"
+                    .to_owned(),
             ),
         };
-        Self { code, summary: format!("could not {doing}"), aws: Some(Box::new(failure)), hint, left_behind: Vec::new() }
+        Self {
+            code,
+            summary: format!("could not {doing}"),
+            aws: Some(Box::new(failure)),
+            hint,
+            left_behind: Vec::new(),
+        }
     }
 
     /// The same problem, with what it leaves behind.

@@ -336,12 +336,9 @@ impl Names {
     /// style would share its origin with every other bucket (AWS-FACTS E2).
     pub(crate) fn site_url(&self) -> String {
         match &self.reach {
-            Reach::Aws => format!(
-                "https://{}.s3.{}.{}/{INDEX_DOCUMENT}",
-                self.bucket(),
-                self.region,
-                self.partition.dns_suffix()
-            ),
+            Reach::Aws => {
+                format!("https://{}.s3.{}.{}/{INDEX_DOCUMENT}", self.bucket(), self.region, self.partition.dns_suffix())
+            }
             Reach::Endpoint { url, .. } => {
                 format!("{}/{}/{INDEX_DOCUMENT}", url.as_str().trim_end_matches('/'), self.bucket())
             }
@@ -448,10 +445,8 @@ mod tests {
         assert_eq!(local.connections_endpoint(&api), "http://127.0.0.1:4580/_aws/execute-api/abcdefghij/prod");
         assert_eq!(local.site_url(), format!("http://127.0.0.1:4580/{}/index.html", local.bucket()));
         let template = "wss://gateway.test/{api}/at/{stage}".parse().unwrap();
-        let other = Names {
-            reach: Reach::Endpoint { url: Url::parse("http://h:1").unwrap(), gateway: Some(template) },
-            ..aws
-        };
+        let other =
+            Names { reach: Reach::Endpoint { url: Url::parse("http://h:1").unwrap(), gateway: Some(template) }, ..aws };
         assert_eq!(other.connections_endpoint(&api), "https://gateway.test/abcdefghij/at/prod");
     }
 

@@ -18,6 +18,9 @@ use super::{Architecture, ArtifactError, Target, sources::Sources};
 /// a start is saved that the dynamic loader would take.
 const STATIC: &str = "-Ctarget-feature=+crt-static";
 
+/// Counts up when this file makes something else of the same sources: what is cached then has another name.
+const RECIPE: &str = "1";
+
 /// zig links dynamically, against the C library that is named: Lambda's.
 const ZIG_GLIBC: &str = ".2.34";
 
@@ -57,12 +60,12 @@ impl Toolchain {
     }
 
     /// Everything here that the result depends on.
-    pub(super) fn description(&self) -> [&str; 3] {
-        [&self.version, &self.triple, self.flags()]
+    pub(super) fn description(&self) -> impl Iterator<Item = &str> {
+        [RECIPE, &*self.version, &*self.triple].into_iter().chain(self.flags().iter().copied())
     }
 
-    fn flags(&self) -> &'static str {
-        if self.triple.contains("-linux-") { STATIC } else { "" }
+    fn flags(&self) -> &'static [&'static str] {
+        if self.triple.contains("-linux-") { &[STATIC] } else { &[] }
     }
 
     /// Finds out how to link for another system than this one; asked only when there is something to build.
@@ -79,7 +82,7 @@ impl Toolchain {
         if std::env::var_os(linker_variable(&self.triple)).is_some() {
             return Ok(Linker::Native);
         }
-        if output(program("CARGO", "cargo"), &["zigbuild", "--version"], workspace).await.is_ok() {
+        if output(program("CARGO", "cargo"), &["zigbuild", "--help"], workspace).await.is_ok() {
             return Ok(Linker::Zig);
         }
         let name = self.architecture.target_name();
@@ -103,9 +106,14 @@ impl Toolchain {
     ) -> Result<PathBuf, ArtifactError> {
         let triple = &self.triple;
         let (subcommand, target, flags) = match linker {
-            Linker::Zig => ("zigbuild", format!("{triple}{ZIG_GLIBC}"), ""),
+            Linker::Zig => ("zigbuild", format!("{triple}{ZIG_GLIBC}"), &[][..]),
             Linker::Native | Linker::Gcc(_) => ("build", triple.clone(), self.flags()),
         };
+        // This machine's directories stay out of the executable: it is the same whoever builds it, and tells nothing of them.
+        let mut flags: Vec<_> = flags.iter().map(|flag| (*flag).to_owned()).collect();
+        for (directory, name) in [(Some(sources.workspace.clone()), "webrtc-aws"), (cargo_home(), "cargo")] {
+            flags.extend(directory.map(|it| format!("--remap-path-prefix={}=/{name}", it.display())));
+        }
         let cargo = program("CARGO", "cargo");
         let mut command = Command::new(&cargo);
         command
@@ -114,7 +122,7 @@ impl Toolchain {
             .arg(target_directory)
             .current_dir(&sources.workspace)
             // Overrides every other place of flags: one made for this machine's processor may not run on Lambda's.
-            .env("CARGO_ENCODED_RUSTFLAGS", flags)
+            .env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"))
             .env("CARGO_TERM_COLOR", "never")
             .env("CARGO_TERM_PROGRESS_WHEN", "never")
             .stdin(Stdio::null())
@@ -163,6 +171,13 @@ fn program(variable: &str, name: &str) -> OsString {
     std::env::var_os(variable).filter(|it| !it.is_empty()).unwrap_or_else(|| name.into())
 }
 
+fn cargo_home() -> Option<PathBuf> {
+    std::env::var_os("CARGO_HOME")
+        .filter(|it| !it.is_empty())
+        .map(PathBuf::from)
+        .or_else(|| etcetera::home_dir().ok().map(|home| home.join(".cargo")))
+}
+
 fn linker_variable(triple: &str) -> String {
     format!("CARGO_TARGET_{}_LINKER", triple.to_uppercase().replace('-', "_"))
 }
@@ -189,7 +204,7 @@ async fn output(program: OsString, arguments: &[&str], directory: &Path) -> Resu
 mod tests {
     use super::*;
 
-    fn triple(host: &str, target: Target) -> (String, bool, &'static str) {
+    fn triple(host: &str, target: Target) -> (String, bool, &'static [&'static str]) {
         let toolchain = Toolchain::from_version(format!("rustc 1.95.0\nhost: {host}\n"), target).expect("a toolchain");
         (toolchain.triple.clone(), toolchain.native, toolchain.flags())
     }
@@ -207,15 +222,17 @@ mod tests {
             ("aarch64-apple-darwin", x86, "x86_64-unknown-linux-gnu", false),
             ("x86_64-pc-windows-msvc", x86, "x86_64-unknown-linux-gnu", false),
         ] {
-            assert_eq!(triple(host, target), (expected.to_owned(), native, STATIC), "{host}");
+            assert_eq!(triple(host, target), (expected.to_owned(), native, &[STATIC][..]), "{host}");
         }
     }
 
     #[test]
     fn the_host_gets_its_own_build() {
-        for (host, flags) in
-            [("x86_64-unknown-linux-gnu", STATIC), ("aarch64-apple-darwin", ""), ("x86_64-pc-windows-msvc", "")]
-        {
+        for (host, flags) in [
+            ("x86_64-unknown-linux-gnu", &[STATIC][..]),
+            ("aarch64-apple-darwin", &[]),
+            ("x86_64-pc-windows-msvc", &[]),
+        ] {
             assert_eq!(triple(host, Target::Host), (host.to_owned(), true, flags));
         }
     }

@@ -76,9 +76,15 @@ pub(crate) fn classify(
             | "InvalidToken"
             | "OptInRequired",
         ) => FailureClass::Credentials,
-        (_, "AccessDenied" | "AccessDeniedException" | "Forbidden" | "ForbiddenException" | "UnauthorizedOperation" | "AllAccessDisabled") => {
-            FailureClass::AccessDenied
-        }
+        (
+            _,
+            "AccessDenied"
+            | "AccessDeniedException"
+            | "Forbidden"
+            | "ForbiddenException"
+            | "UnauthorizedOperation"
+            | "AllAccessDisabled",
+        ) => FailureClass::AccessDenied,
         (
             _,
             "TooManyRequestsException"
@@ -114,7 +120,10 @@ fn is_public_access_propagation(message: &str) -> bool {
 
 fn looks_like_missing_credentials(message: &str) -> bool {
     let message = message.to_ascii_lowercase();
-    message.contains("credential") || message.contains("noauthscheme") || message.contains("auth scheme") || message.contains("token")
+    message.contains("credential")
+        || message.contains("noauthscheme")
+        || message.contains("auth scheme")
+        || message.contains("token")
 }
 
 #[cfg(test)]
@@ -128,22 +137,44 @@ mod tests {
     #[test]
     fn the_same_code_means_different_things_by_its_text() {
         let race = "The role defined for the function cannot be assumed by Lambda.";
-        assert_eq!(answered("lambda", "CreateFunction", "InvalidParameterValueException", race, 400), FailureClass::NotReady);
         assert_eq!(
-            answered("lambda", "CreateFunction", "InvalidParameterValueException", "Unzipped size must be smaller", 400),
+            answered("lambda", "CreateFunction", "InvalidParameterValueException", race, 400),
+            FailureClass::NotReady
+        );
+        assert_eq!(
+            answered(
+                "lambda",
+                "CreateFunction",
+                "InvalidParameterValueException",
+                "Unzipped size must be smaller",
+                400
+            ),
             FailureClass::Other
         );
-        let busy = "The operation cannot be performed at this time. The function is currently in the following state: Pending";
-        assert_eq!(answered("lambda", "UpdateFunctionCode", "ResourceConflictException", busy, 409), FailureClass::Conflict);
+        let busy =
+            "The operation cannot be performed at this time. The function is currently in the following state: Pending";
+        assert_eq!(
+            answered("lambda", "UpdateFunctionCode", "ResourceConflictException", busy, 409),
+            FailureClass::Conflict
+        );
         let exists = "The statement id (x) provided already exists. Please provide a new statement id, or remove the existing one.";
-        assert_eq!(answered("lambda", "AddPermission", "ResourceConflictException", exists, 409), FailureClass::AlreadyExists);
+        assert_eq!(
+            answered("lambda", "AddPermission", "ResourceConflictException", exists, 409),
+            FailureClass::AlreadyExists
+        );
         let function = "Function already exist: webrtc-aws-demo";
-        assert_eq!(answered("lambda", "CreateFunction", "ResourceConflictException", function, 409), FailureClass::AlreadyExists);
+        assert_eq!(
+            answered("lambda", "CreateFunction", "ResourceConflictException", function, 409),
+            FailureClass::AlreadyExists
+        );
         let concurrent = "Unable to complete operation due to concurrent modification. Please try again later.";
         assert_eq!(answered("apigateway", "CreateRoute", "ConflictException", concurrent, 409), FailureClass::Conflict);
         let route = "Route with key $default already exists for this API";
         assert_eq!(answered("apigateway", "CreateRoute", "ConflictException", route, 409), FailureClass::AlreadyExists);
-        assert_eq!(answered("iam", "CreateRole", "LimitExceeded", "Cannot exceed quota for RolesPerAccount: 1000", 409), FailureClass::Other);
+        assert_eq!(
+            answered("iam", "CreateRole", "LimitExceeded", "Cannot exceed quota for RolesPerAccount: 1000", 409),
+            FailureClass::Other
+        );
     }
 
     #[test]
@@ -161,7 +192,10 @@ mod tests {
         assert_eq!(class(Stage::AnswerLost), FailureClass::Transient);
         assert_eq!(class(Stage::NotSent), FailureClass::Other);
         let message = "failed to load credentials: the credential provider was not enabled";
-        assert_eq!(classify("sts", "GetCallerIdentity", Stage::NotSent, None, message, None), FailureClass::Credentials);
+        assert_eq!(
+            classify("sts", "GetCallerIdentity", Stage::NotSent, None, message, None),
+            FailureClass::Credentials
+        );
     }
 
     #[test]

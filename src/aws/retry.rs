@@ -138,11 +138,15 @@ mod tests {
     async fn run(repeat: Repeat, class: FailureClass, failures: u32) -> (Result<(), FailureClass>, u32, Duration) {
         let calls = Cell::new(0);
         let started = Instant::now();
-        let result = repeating(repeat, |_| {}, || {
-            calls.set(calls.get() + 1);
-            let answer = if calls.get() > failures { Ok(()) } else { Err(failure(class)) };
-            async { answer }
-        })
+        let result = repeating(
+            repeat,
+            |_| {},
+            || {
+                calls.set(calls.get() + 1);
+                let answer = if calls.get() > failures { Ok(()) } else { Err(failure(class)) };
+                async { answer }
+            },
+        )
         .await;
         (result.map_err(|failure| failure.class), calls.get(), started.elapsed())
     }

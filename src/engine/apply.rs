@@ -91,11 +91,7 @@ pub(crate) async fn apply_absent(
 
 /// Acts on one resource until it is as wanted. After a lost answer, or when somebody else was quicker, it looks before it acts
 /// again: repeating a create blindly would leave two.
-async fn converge(
-    resource: &dyn Resource,
-    context: &Context,
-    mut observed: Observed<Value>,
-) -> Result<(), Diagnostic> {
+async fn converge(resource: &dyn Resource, context: &Context, mut observed: Observed<Value>) -> Result<(), Diagnostic> {
     let mut looks = 0;
     loop {
         let desired = resource.desired(&context.known)?;
@@ -119,10 +115,7 @@ async fn converge(
 }
 
 fn may_have_happened(problem: &Diagnostic) -> bool {
-    problem
-        .aws
-        .as_ref()
-        .is_some_and(|aws| matches!(aws.class, FailureClass::Transient | FailureClass::AlreadyExists))
+    problem.aws.as_ref().is_some_and(|aws| matches!(aws.class, FailureClass::Transient | FailureClass::AlreadyExists))
 }
 
 fn not_ours(address: Address, what: &str) -> Diagnostic {

@@ -40,12 +40,14 @@ impl<Id: Clone> Slot<Id> {
     }
 }
 
-/// The ids that only AWS can assign, as far as they are known. Everything else about a stack follows from its names.
+/// What only a look at AWS can tell: the ids that it assigns, and which code runs. Everything else about a stack follows from its names.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     pub(crate) api: Slot<ApiId>,
     pub(crate) integration: Slot<IntegrationId>,
     pub(crate) route: Slot<RouteId>,
+    /// Architecture and `CodeSha256` of the function that is there.
+    pub(crate) code: Slot<(String, String)>,
 }
 
 /// What a plan shows where an id is not known yet. It never reaches AWS: a step runs only after what it needs.
@@ -164,6 +166,28 @@ impl Context {
             Some((_, value)) if value == self.names.stack.as_str() => Ok(()),
             Some((_, value)) => Err(format!("belongs to the stack '{value}' (tag {OWNER_TAG})")),
             None => Err(format!("has no tag {OWNER_TAG}, so webrtc-aws did not make it")),
+        }
+    }
+}
+
+/// One page of a list, and the token of the next.
+pub(crate) type PageOf<Item> = (Vec<Item>, Option<String>);
+
+/// All items of a paginated list. `fetch` gets the token of the page to read.
+pub(crate) async fn all_pages<Item, Fetch, Answer>(mut fetch: Fetch) -> Result<Vec<Item>, AwsFailure>
+where
+    Fetch: FnMut(Option<String>) -> Answer,
+    Answer: Future<Output = Result<PageOf<Item>, AwsFailure>>,
+{
+    let mut items = Vec::new();
+    let mut token = None;
+    loop {
+        let (page, next) = fetch(token).await?;
+        items.extend(page);
+        // Some emulators answer an empty token for "no more".
+        token = next.filter(|token| !token.is_empty());
+        if token.is_none() {
+            return Ok(items);
         }
     }
 }

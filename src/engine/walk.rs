@@ -98,10 +98,12 @@ mod tests {
     fn any_order() -> impl Strategy<Value = Vec<Vec<usize>>> {
         (1..20_usize).prop_flat_map(|count| {
             (0..count)
-                .map(|node| prop::collection::vec(0..node.max(1), 0..=node.min(3)).prop_map(move |mut before| {
-                    before.retain(|earlier| *earlier < node);
-                    before
-                }))
+                .map(|node| {
+                    prop::collection::vec(0..node.max(1), 0..=node.min(3)).prop_map(move |mut before| {
+                        before.retain(|earlier| *earlier < node);
+                        before
+                    })
+                })
                 .collect::<Vec<_>>()
         })
     }

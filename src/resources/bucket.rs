@@ -58,7 +58,11 @@ impl Bucket {
 
     fn wanted_tags(&self, context: &Context) -> Result<Vec<Tag>, Diagnostic> {
         let tag = |(key, value)| Tag::builder().key(key).value(value).build();
-        context.tags().into_iter().map(|pair| tag(pair).map_err(|error| context.mistake("a bucket tag", &error))).collect()
+        context
+            .tags()
+            .into_iter()
+            .map(|pair| tag(pair).map_err(|error| context.mistake("a bucket tag", &error)))
+            .collect()
     }
 
     async fn put_public_access_block(&self, context: &Context, wanted: &PublicAccessBlock) -> Result<(), Diagnostic> {
@@ -210,7 +214,8 @@ impl Kind for Bucket {
             }),
         );
         let block = block.absent_as_none().doing(looking)?.and_then(|answer| answer.public_access_block_configuration);
-        let flag = |read: fn(&PublicAccessBlockConfiguration) -> Option<bool>| block.as_ref().and_then(read) == Some(true);
+        let flag =
+            |read: fn(&PublicAccessBlockConfiguration) -> Option<bool>| block.as_ref().and_then(read) == Some(true);
         let policy = policy.absent_as_none().doing(looking)?.and_then(|answer| answer.policy);
         let encryption = encryption
             .absent_as_none()
@@ -275,13 +280,7 @@ impl Kind for Bucket {
         self.put_policy(context, &desired.policy).await
     }
 
-    async fn update(
-        &self,
-        context: &Context,
-        observed: &Spec,
-        desired: &Spec,
-        _: &[Change],
-    ) -> Result<(), Diagnostic> {
+    async fn update(&self, context: &Context, observed: &Spec, desired: &Spec, _: &[Change]) -> Result<(), Diagnostic> {
         if observed.public_access_block != desired.public_access_block {
             self.put_public_access_block(context, &desired.public_access_block).await?;
         }

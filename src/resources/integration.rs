@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Doing, INTEGRATION, WEBSOCKET_API};
 use crate::diagnostics::Diagnostic;
-use crate::engine::context::{Context, Known, Operation};
+use crate::engine::context::{Context, Known, Operation, all_pages};
 use crate::engine::diff::Change;
 use crate::engine::resource::{Address, Kind, Observed};
 use crate::naming::{IntegrationId, Names};
@@ -46,18 +46,13 @@ impl Kind for Integration {
     }
 
     fn desired(&self, _: &Known) -> Spec {
-        Spec {
-            integration_type: IntegrationType::AwsProxy.as_str().to_owned(),
-            uri: self.names.integration_uri(),
-        }
+        Spec { integration_type: IntegrationType::AwsProxy.as_str().to_owned(), uri: self.names.integration_uri() }
     }
 
     async fn observe(&self, context: &Context) -> Result<Observed<Spec>, Diagnostic> {
         context.known.integration.clear();
         let api = context.api()?;
-        let mut found = Vec::new();
-        let mut next_token = None;
-        loop {
+        let mut found = all_pages(async |token: Option<String>| {
             let page = context
                 .call(Operation::repeatable("apigateway", "GetIntegrations"), || {
                     context
@@ -65,17 +60,14 @@ impl Kind for Integration {
                         .api_gateway
                         .get_integrations()
                         .api_id(api.as_str())
-                        .set_next_token(next_token.clone())
+                        .set_next_token(token.clone())
                         .send()
                 })
-                .await
-                .doing(|| format!("list the integrations of the API {api}"))?;
-            found.extend(page.items.unwrap_or_default());
-            next_token = page.next_token.filter(|token| !token.is_empty());
-            if next_token.is_none() {
-                break;
-            }
-        }
+                .await?;
+            Ok((page.items.unwrap_or_default(), page.next_token))
+        })
+        .await
+        .doing(|| format!("list the integrations of the API {api}"))?;
         // The one that calls our function; else any, to be repaired rather than joined by a second one.
         found.sort_by_key(|candidate| {
             (candidate.integration_uri() != Some(&self.names.integration_uri()), candidate.integration_id.clone())

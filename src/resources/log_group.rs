@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Doing, LOG_GROUP};
 use crate::diagnostics::Diagnostic;
-use crate::engine::context::{Absence, Context, Known, Operation};
+use crate::engine::context::{Absence, Context, Known, Operation, all_pages};
 use crate::engine::diff::Change;
 use crate::engine::resource::{Address, Kind, Observed};
 
@@ -56,22 +56,19 @@ impl Kind for LogGroup {
     async fn observe(&self, context: &Context) -> Result<Observed<Spec>, Diagnostic> {
         let name = context.names.log_group();
         let logs = &context.clients.logs;
-        let mut next_token = None;
         // The filter is a prefix, so a namesake with a longer name may come first, or fill a page.
-        let group = loop {
+        let groups = all_pages(async |token: Option<String>| {
             let page = context
                 .call(Operation::repeatable("logs", "DescribeLogGroups"), || {
-                    logs.describe_log_groups().log_group_name_prefix(&name).set_next_token(next_token.clone()).send()
+                    logs.describe_log_groups().log_group_name_prefix(&name).set_next_token(token.clone()).send()
                 })
-                .await
-                .doing(|| format!("look for the log group {name}"))?;
-            if let Some(group) = page.log_groups().iter().find(|group| group.log_group_name() == Some(&name)) {
-                break group.clone();
-            }
-            match page.next_token {
-                Some(token) => next_token = Some(token),
-                None => return Ok(Observed::Absent),
-            }
+                .await?;
+            Ok((page.log_groups.unwrap_or_default(), page.next_token))
+        })
+        .await
+        .doing(|| format!("look for the log group {name}"))?;
+        let Some(group) = groups.into_iter().find(|group| group.log_group_name() == Some(&name)) else {
+            return Ok(Observed::Absent);
         };
         let arn = context.names.log_group_arn();
         let tags = context

@@ -55,8 +55,11 @@ mod tests {
 
     #[test]
     fn spellings_that_mean_the_same_are_equal() {
-        let ours = wanted(json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["b", "a"], "Resource": ["x"]}]}));
-        let theirs = parse(r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["a","b"],"Resource":"x"}}"#);
+        let ours = wanted(
+            json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": ["b", "a"], "Resource": ["x"]}]}),
+        );
+        let theirs =
+            parse(r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["a","b"],"Resource":"x"}}"#);
         assert_eq!(ours, theirs);
     }
 

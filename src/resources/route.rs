@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Doing, INTEGRATION, ROUTE, WEBSOCKET_API};
 use crate::diagnostics::Diagnostic;
-use crate::engine::context::{Absence, Context, Known, Operation, UNKNOWN_ID};
+use crate::engine::context::{Absence, Context, Known, Operation, UNKNOWN_ID, all_pages};
 use crate::engine::diff::Change;
 use crate::engine::resource::{Address, Kind, Observed};
 use crate::naming::{ApiId, DEFAULT_KEY, RouteId};
@@ -73,21 +73,18 @@ impl Kind for Route {
         context.known.route.clear();
         let api = context.api()?;
         let api_gateway = &context.clients.api_gateway;
-        let mut next_token = None;
-        let route = loop {
+        let routes = all_pages(async |token: Option<String>| {
             let page = context
                 .call(Operation::repeatable("apigateway", "GetRoutes"), || {
-                    api_gateway.get_routes().api_id(api.as_str()).set_next_token(next_token.clone()).send()
+                    api_gateway.get_routes().api_id(api.as_str()).set_next_token(token.clone()).send()
                 })
-                .await
-                .doing(|| format!("list the routes of the API {api}"))?;
-            if let Some(route) = page.items().iter().find(|route| route.route_key() == Some(DEFAULT_KEY)) {
-                break route.clone();
-            }
-            next_token = page.next_token.filter(|token| !token.is_empty());
-            if next_token.is_none() {
-                return Ok(Observed::Absent);
-            }
+                .await?;
+            Ok((page.items.unwrap_or_default(), page.next_token))
+        })
+        .await
+        .doing(|| format!("list the routes of the API {api}"))?;
+        let Some(route) = routes.into_iter().find(|route| route.route_key() == Some(DEFAULT_KEY)) else {
+            return Ok(Observed::Absent);
         };
         let id = RouteId(route.route_id.clone().unwrap_or_default());
         let responses = context

@@ -18,7 +18,7 @@ use super::{Doing, FUNCTION, PERMISSION, ROLE_POLICY, ROUTE, STAGE, WEBSOCKET_AP
 use crate::aws::retry;
 use crate::config::Throttling;
 use crate::diagnostics::{Code, Diagnostic};
-use crate::engine::context::{Absence, Context, Known, Operation};
+use crate::engine::context::{Absence, Context, Known, Operation, all_pages};
 use crate::engine::diff::Change;
 use crate::engine::resource::{Address, Kind, Observed, Resource};
 use crate::naming::ApiId;
@@ -60,9 +60,7 @@ impl Stage {
     }
 
     async fn deployments(&self, context: &Context, api: &ApiId) -> Result<Vec<Deployment>, Diagnostic> {
-        let mut deployments = Vec::new();
-        let mut next_token = None;
-        loop {
+        all_pages(async |token: Option<String>| {
             let page = context
                 .call(Operation::repeatable("apigateway", "GetDeployments"), || {
                     context
@@ -70,19 +68,14 @@ impl Stage {
                         .api_gateway
                         .get_deployments()
                         .api_id(api.as_str())
-                        .set_next_token(next_token.clone())
+                        .set_next_token(token.clone())
                         .send()
                 })
-                .await
-                .absent_as_none()
-                .doing(|| format!("list the deployments of the API {api}"))?;
-            let Some(page) = page else { return Ok(deployments) };
-            deployments.extend(page.items.unwrap_or_default());
-            next_token = page.next_token.filter(|token| !token.is_empty());
-            if next_token.is_none() {
-                return Ok(deployments);
-            }
-        }
+                .await?;
+            Ok((page.items.unwrap_or_default(), page.next_token))
+        })
+        .await
+        .doing(|| format!("list the deployments of the API {api}"))
     }
 
     /// The deployment with this fingerprint: one that an interrupted run left, or a new one.
@@ -205,9 +198,9 @@ impl Kind for Stage {
         );
         let stage = stage.absent_as_none().doing(|| format!("look for the stage {name} of the API {api}"))?;
         let Some(stage) = stage else { return Ok(Observed::Absent) };
-        let (live, others): (Vec<_>, Vec<_>) = deployments?
-            .into_iter()
-            .partition(|deployment| deployment.deployment_id.is_some() && deployment.deployment_id == stage.deployment_id);
+        let (live, others): (Vec<_>, Vec<_>) = deployments?.into_iter().partition(|deployment| {
+            deployment.deployment_id.is_some() && deployment.deployment_id == stage.deployment_id
+        });
         let mut superseded: Vec<String> = others
             .into_iter()
             .filter(|deployment| fingerprint_of(deployment).is_some())

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Doing, WEBSOCKET_API};
 use crate::diagnostics::Diagnostic;
-use crate::engine::context::{Absence, Context, Known, Operation};
+use crate::engine::context::{Absence, Context, Known, Operation, all_pages};
 use crate::engine::diff::Change;
 use crate::engine::resource::{Address, Kind, Observed};
 use crate::naming::{ApiId, Names};
@@ -27,24 +27,21 @@ pub(crate) struct Spec {
 
 /// All APIs that carry our tag.
 async fn owned(context: &Context) -> Result<Vec<Api>, Diagnostic> {
-    let mut owned = Vec::new();
-    let mut next_token = None;
-    loop {
+    let apis = all_pages(async |token: Option<String>| {
         let page = context
             .call(Operation::repeatable("apigateway", "GetApis"), || {
-                context.clients.api_gateway.get_apis().max_results("500").set_next_token(next_token.clone()).send()
+                context.clients.api_gateway.get_apis().max_results("500").set_next_token(token.clone()).send()
             })
-            .await
-            .doing(|| "list the WebSocket APIs".to_owned())?;
-        owned.extend(page.items.unwrap_or_default().into_iter().filter(|api| {
-            let tags = api.tags().into_iter().flatten();
-            context.ownership(tags.map(|(key, value)| (key.as_str(), value.as_str()))).is_ok()
-        }));
-        next_token = page.next_token.filter(|token| !token.is_empty());
-        if next_token.is_none() {
-            return Ok(owned);
-        }
-    }
+            .await?;
+        Ok((page.items.unwrap_or_default(), page.next_token))
+    })
+    .await
+    .doing(|| "list the WebSocket APIs".to_owned())?;
+    let is_ours = |api: &Api| {
+        let tags = api.tags().into_iter().flatten();
+        context.ownership(tags.map(|(key, value)| (key.as_str(), value.as_str()))).is_ok()
+    };
+    Ok(apis.into_iter().filter(is_ours).collect())
 }
 
 fn id(api: &Api) -> Option<ApiId> {

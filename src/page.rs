@@ -1,0 +1,277 @@
+//! The files of the page to deploy: the one that comes with this program, or a directory.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use include_dir::{Dir, include_dir};
+use sha2::{Digest, Sha256};
+use walkdir::WalkDir;
+
+use crate::config::PageSource;
+use crate::diagnostics::{Code, Diagnostic};
+use crate::naming::INDEX_DOCUMENT;
+
+/// The page that comes with this program.
+static BUILT_IN: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/client");
+
+/// Larger files are no page; they would also be held in memory while they are uploaded.
+const LARGEST_FILE: u64 = 100 * 1024 * 1024;
+
+/// S3's longest key, in bytes.
+const LONGEST_KEY: usize = 1_024;
+
+/// A page: object key → file.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Page {
+    files: BTreeMap<String, PageFile>,
+}
+
+/// One file of a page.
+#[derive(Clone, Debug)]
+pub(crate) struct PageFile {
+    source: Source,
+    /// Hex SHA-256 of its content.
+    pub(crate) sha256: String,
+    pub(crate) content_type: String,
+}
+
+#[derive(Clone, Debug)]
+enum Source {
+    Memory(Bytes),
+    File(PathBuf),
+}
+
+impl Page {
+    /// No page: for commands that never deploy one.
+    pub(crate) fn none() -> Self {
+        Self::default()
+    }
+
+    pub(crate) fn files(&self) -> &BTreeMap<String, PageFile> {
+        &self.files
+    }
+
+    pub(crate) fn load(source: &PageSource) -> Result<Self, Diagnostic> {
+        match source {
+            PageSource::BuiltIn => Ok(Self::built_in()),
+            PageSource::Directory(directory) => Self::directory(directory),
+        }
+    }
+
+    fn built_in() -> Self {
+        let mut files = BTreeMap::new();
+        let mut directories = vec![&BUILT_IN];
+        while let Some(directory) = directories.pop() {
+            directories.extend(directory.dirs());
+            for file in directory.files() {
+                let key = key_of(file.path());
+                files.insert(key.clone(), PageFile::memory(&key, Bytes::from_static(file.contents())));
+            }
+        }
+        Self { files }
+    }
+
+    /// Reads a directory. Files and folders whose names begin with a dot stay out: `.git` and `.env` are not part of a page.
+    fn directory(directory: &Path) -> Result<Self, Diagnostic> {
+        let refuse = |summary: String, hint: &str| Diagnostic::new(Code::InvalidClient, summary, hint);
+        let shown = directory.display();
+        if !directory.is_dir() {
+            return Err(refuse(
+                format!("there is no directory {shown}"),
+                "pass the directory that holds your page's index.html with --client, or leave --client out to deploy the \
+                 page that comes with webrtc-aws",
+            ));
+        }
+        let root = directory
+            .canonicalize()
+            .map_err(|error| refuse(format!("{shown} cannot be read: {error}"), "check its permissions"))?;
+        let mut files = BTreeMap::new();
+        let visible = |name: &std::ffi::OsStr| !name.to_string_lossy().starts_with('.');
+        let walk = WalkDir::new(&root).follow_links(true).sort_by_file_name();
+        for entry in walk.into_iter().filter_entry(|entry| entry.depth() == 0 || visible(entry.file_name())) {
+            let entry = entry.map_err(|error| {
+                refuse(format!("{shown} cannot be read: {error}"), "check its permissions and its symbolic links")
+            })?;
+            if !entry.file_type().is_file() {
+                continue;
+            }
+            let path = entry.path();
+            // What a link outside of the directory points at would become public.
+            if !path.canonicalize().is_ok_and(|real| real.starts_with(&root)) {
+                return Err(refuse(
+                    format!("{} is a link to a file outside of {shown}, which would become public", path.display()),
+                    "replace it by a copy if it belongs to the page, or remove it",
+                ));
+            }
+            let key = key_of(path.strip_prefix(&root).unwrap_or(path));
+            if key.len() > LONGEST_KEY {
+                return Err(refuse(
+                    format!("the path {key} is longer than the {LONGEST_KEY} bytes that S3 allows"),
+                    "shorten its folders' names",
+                ));
+            }
+            files.insert(key.clone(), PageFile::file(&key, path)?);
+        }
+        if !files.contains_key(INDEX_DOCUMENT) {
+            return Err(refuse(
+                format!("{shown} has no {INDEX_DOCUMENT}"),
+                "pass the directory that holds it (often 'dist' or 'build'), not its parent",
+            ));
+        }
+        Ok(Self { files })
+    }
+}
+
+impl PageFile {
+    /// A file made by this program.
+    pub(crate) fn generated(key: &str, text: String) -> Self {
+        Self::memory(key, Bytes::from(text))
+    }
+
+    fn memory(key: &str, bytes: Bytes) -> Self {
+        Self {
+            sha256: hex::encode(Sha256::digest(&bytes)),
+            content_type: content_type(key),
+            source: Source::Memory(bytes),
+        }
+    }
+
+    fn file(key: &str, path: &Path) -> Result<Self, Diagnostic> {
+        let unreadable = |error: std::io::Error| {
+            Diagnostic::new(
+                Code::InvalidClient,
+                format!("{} cannot be read: {error}", path.display()),
+                "check its permissions",
+            )
+        };
+        let size = path.metadata().map_err(unreadable)?.len();
+        if size > LARGEST_FILE {
+            return Err(Diagnostic::new(
+                Code::InvalidClient,
+                format!("{} has {size} bytes; a file of a page may have {LARGEST_FILE} (100 MiB)", path.display()),
+                "keep large media out of the page's directory and link to it",
+            ));
+        }
+        let mut hash = Sha256::new();
+        let mut file = std::fs::File::open(path).map_err(unreadable)?;
+        std::io::copy(&mut file, &mut HashWriter(&mut hash)).map_err(unreadable)?;
+        Ok(Self {
+            source: Source::File(path.to_owned()),
+            sha256: hex::encode(hash.finalize()),
+            content_type: content_type(key),
+        })
+    }
+
+    pub(crate) async fn read(&self) -> Result<Bytes, Diagnostic> {
+        let path = match &self.source {
+            Source::Memory(bytes) => return Ok(bytes.clone()),
+            Source::File(path) => path,
+        };
+        let changed = |what: String| {
+            Diagnostic::new(
+                Code::InvalidClient,
+                format!("{} {what}", path.display()),
+                "run the command again when nothing writes to that directory",
+            )
+        };
+        let bytes =
+            tokio::fs::read(path).await.map_err(|error| changed(format!("cannot be read any more: {error}")))?;
+        if hex::encode(Sha256::digest(&bytes)) != self.sha256 {
+            return Err(changed("changed while it was being deployed".to_owned()));
+        }
+        Ok(bytes.into())
+    }
+}
+
+struct HashWriter<'a>(&'a mut Sha256);
+
+impl std::io::Write for HashWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Keys have `/` between folders on every system.
+fn key_of(path: &Path) -> String {
+    path.components().map(|part| part.as_os_str().to_string_lossy()).collect::<Vec<_>>().join("/")
+}
+
+/// S3 keeps what it is told, and tells browsers `binary/octet-stream` otherwise: they download pages and refuse modules
+/// (AWS-FACTS E4).
+fn content_type(key: &str) -> String {
+    let guess = mime_guess::from_path(key).first_or_octet_stream();
+    match guess.type_() {
+        mime_guess::mime::TEXT => format!("{}; charset=utf-8", guess.essence_str()),
+        _ => guess.essence_str().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(source: &Path) -> Diagnostic {
+        Page::load(&PageSource::Directory(source.to_owned())).unwrap_err()
+    }
+
+    #[test]
+    fn the_built_in_page_is_what_stands_in_the_client_folder() {
+        let built_in = Page::load(&PageSource::BuiltIn).unwrap();
+        let folder = Page::load(&PageSource::Directory(Path::new(env!("CARGO_MANIFEST_DIR")).join("client"))).unwrap();
+        let hashes =
+            |page: &Page| page.files().iter().map(|(key, file)| (key.clone(), file.sha256.clone())).collect::<Vec<_>>();
+        assert_eq!(hashes(&built_in), hashes(&folder));
+        assert!(built_in.files().contains_key(INDEX_DOCUMENT));
+    }
+
+    #[test]
+    fn browsers_are_told_the_types_they_insist_on() {
+        for (key, expected) in [
+            ("index.html", "text/html; charset=utf-8"),
+            ("lib/call.js", "text/javascript; charset=utf-8"),
+            ("lib/call.mjs", "text/javascript; charset=utf-8"),
+            ("style.css", "text/css; charset=utf-8"),
+            ("a.wasm", "application/wasm"),
+            ("a.json", "application/json"),
+            ("a.svg", "image/svg+xml"),
+            ("site.webmanifest", "application/manifest+json"),
+            ("LICENSE", "application/octet-stream"),
+        ] {
+            assert_eq!(content_type(key), expected, "{key}");
+        }
+    }
+
+    #[test]
+    fn hidden_files_stay_out_and_folders_become_keys() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(directory.path().join("a/b")).unwrap();
+        std::fs::create_dir_all(directory.path().join(".git")).unwrap();
+        for name in ["index.html", "a/b/c.js", ".env", ".git/config"] {
+            std::fs::write(directory.path().join(name), name).unwrap();
+        }
+        let page = Page::load(&PageSource::Directory(directory.path().to_owned())).unwrap();
+        assert_eq!(page.files().keys().collect::<Vec<_>>(), ["a/b/c.js", "index.html"]);
+    }
+
+    #[test]
+    fn a_directory_without_index_or_none_at_all_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        assert!(refusal(directory.path()).summary.contains("has no index.html"));
+        assert!(refusal(&directory.path().join("nowhere")).summary.contains("there is no directory"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_out_of_the_directory_is_not_published() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("index.html"), "x").unwrap();
+        std::os::unix::fs::symlink("/etc/hosts", directory.path().join("hosts")).unwrap();
+        assert!(refusal(directory.path()).summary.contains("outside"));
+    }
+}

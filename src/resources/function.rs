@@ -1,0 +1,334 @@
+//! The relay's function.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{
+    Architecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, PackageType, Runtime, State,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Doing, FUNCTION, LOG_GROUP, ROLE, WEBSOCKET_API};
+use crate::artifact::Artifact;
+use crate::aws::failure::FailureClass;
+use crate::aws::retry;
+use crate::config::RelaySettings;
+use crate::diagnostics::{Code, Diagnostic};
+use crate::engine::context::{Absence, Context, Known, Operation};
+use crate::engine::diff::Change;
+use crate::engine::resource::{Address, Kind, Observed};
+use crate::naming::Names;
+
+/// Where the relay posts to connections; the relay reads it at start-up.
+const ENDPOINT_VARIABLE: &str = "CONNECTIONS_ENDPOINT";
+
+/// A function outside of a VPC is Active within seconds (AWS-FACTS C2).
+const SETTLE_DEADLINE: Duration = Duration::from_secs(120);
+
+#[derive(Debug)]
+pub(crate) struct Function {
+    pub(crate) names: Arc<Names>,
+    pub(crate) settings: RelaySettings,
+    /// `None` where no code is at hand: then the code that is there is taken as wanted.
+    pub(crate) code: Option<Artifact>,
+}
+
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Spec {
+    runtime: String,
+    handler: String,
+    role: String,
+    architecture: String,
+    code_sha256: String,
+    memory_mb: i32,
+    timeout_s: i32,
+    environment: BTreeMap<String, String>,
+    /// Ready for calls. A function that an interrupted run left Pending is waited for, one that failed is made anew.
+    state: Readiness,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Readiness {
+    Ready,
+    Settling,
+    Failed,
+}
+
+impl Readiness {
+    /// New states appear now and then, and most of them pass (AWS-FACTS C2).
+    fn of(configuration: &FunctionConfiguration) -> Self {
+        match (configuration.state(), configuration.last_update_status()) {
+            (Some(State::Failed), _) => Self::Failed,
+            // `Failed` here keeps the old code: the next update tries again.
+            (
+                Some(State::Active | State::Inactive) | None,
+                None | Some(LastUpdateStatus::Successful | LastUpdateStatus::Failed),
+            ) => Self::Ready,
+            _ => Self::Settling,
+        }
+    }
+}
+
+impl Function {
+    fn name(&self) -> String {
+        self.names.function()
+    }
+
+    async fn settle(&self, context: &Context) -> Result<(), Diagnostic> {
+        let name = self.name();
+        let settled = retry::polling(SETTLE_DEADLINE, || async {
+            let configuration = context
+                .call(Operation::repeatable("lambda", "GetFunction"), || {
+                    context.clients.lambda.get_function().function_name(&name).send()
+                })
+                .await
+                .doing(|| format!("wait for the function {name}"))?
+                .configuration;
+            let Some(configuration) = configuration else { return Ok(None) };
+            Ok::<_, Diagnostic>(match Readiness::of(&configuration) {
+                Readiness::Settling => None,
+                Readiness::Ready if configuration.last_update_status() == Some(&LastUpdateStatus::Failed) => {
+                    Some(Err(configuration.last_update_status_reason.unwrap_or_default()))
+                }
+                Readiness::Ready => Some(Ok(())),
+                Readiness::Failed => Some(Err(configuration.state_reason.unwrap_or_default())),
+            })
+        })
+        .await?;
+        match settled {
+            Some(Ok(())) => Ok(()),
+            Some(Err(reason)) => Err(Diagnostic::new(
+                Code::AwsFailed,
+                format!("Lambda could not set up the function {name}: {reason}"),
+                "run 'up' again: it makes the function anew",
+            )),
+            None => Err(Diagnostic::new(
+                Code::TimedOut,
+                format!("the function {name} is still being set up after {} s", SETTLE_DEADLINE.as_secs()),
+                "run 'up' again: it continues where this run stopped",
+            )),
+        }
+    }
+
+    fn code(&self, context: &Context) -> Result<(Blob, Architecture), Diagnostic> {
+        let artifact = self.code.as_ref().ok_or_else(|| {
+            Diagnostic::new(
+                Code::RelayArtifact,
+                format!("{}: there is no relay to upload", context.address),
+                "run 'up' where the relay can be built, or pass --relay PATH",
+            )
+        })?;
+        let architecture = Architecture::from(artifact.architecture.to_string().as_str());
+        Ok((Blob::new(artifact.zip.clone()), architecture))
+    }
+
+    async fn update_configuration(&self, context: &Context, desired: &Spec) -> Result<(), Diagnostic> {
+        let name = self.name();
+        context
+            .call(Operation::repeatable("lambda", "UpdateFunctionConfiguration"), || {
+                context
+                    .clients
+                    .lambda
+                    .update_function_configuration()
+                    .function_name(&name)
+                    .runtime(Runtime::from(desired.runtime.as_str()))
+                    .handler(&desired.handler)
+                    .role(&desired.role)
+                    .memory_size(desired.memory_mb)
+                    .timeout(desired.timeout_s)
+                    .environment(environment(desired))
+                    .send()
+            })
+            .await
+            .doing(|| format!("update the settings of the function {name}"))?;
+        self.settle(context).await
+    }
+
+    async fn update_code(&self, context: &Context) -> Result<(), Diagnostic> {
+        let name = self.name();
+        let (zip, architecture) = self.code(context)?;
+        context
+            .call(Operation::repeatable("lambda", "UpdateFunctionCode"), || {
+                context
+                    .clients
+                    .lambda
+                    .update_function_code()
+                    .function_name(&name)
+                    .zip_file(zip.clone())
+                    .architectures(architecture.clone())
+                    .send()
+            })
+            .await
+            .doing(|| format!("upload the relay to the function {name}"))?;
+        self.settle(context).await
+    }
+}
+
+fn environment(spec: &Spec) -> Environment {
+    Environment::builder()
+        .set_variables(Some(spec.environment.iter().map(|(key, value)| (key.clone(), value.clone())).collect()))
+        .build()
+}
+
+#[async_trait]
+impl Kind for Function {
+    type Spec = Spec;
+
+    fn address(&self) -> Address {
+        FUNCTION
+    }
+
+    /// The log group first: a line that comes before it is lost. The API because its id is in the environment.
+    fn needs(&self) -> Vec<Address> {
+        vec![ROLE, LOG_GROUP, WEBSOCKET_API]
+    }
+
+    fn deleted_after(&self) -> Vec<Address> {
+        vec![WEBSOCKET_API]
+    }
+
+    fn desired(&self, known: &Known) -> Spec {
+        let endpoint = self.names.connections_endpoint(&known.api_or_placeholder());
+        let (architecture, code_sha256) = match &self.code {
+            Some(artifact) => (artifact.architecture.to_string(), artifact.sha256_base64.clone()),
+            None => known.code.get().unwrap_or_default(),
+        };
+        Spec {
+            runtime: Runtime::Providedal2023.as_str().to_owned(),
+            handler: "bootstrap".to_owned(),
+            role: self.names.role_arn(),
+            architecture,
+            code_sha256,
+            memory_mb: self.settings.memory_mb,
+            timeout_s: self.settings.timeout_s,
+            environment: BTreeMap::from([(ENDPOINT_VARIABLE.to_owned(), endpoint)]),
+            state: Readiness::Ready,
+        }
+    }
+
+    async fn observe(&self, context: &Context) -> Result<Observed<Spec>, Diagnostic> {
+        let name = self.name();
+        let answer = context
+            .call(Operation::repeatable("lambda", "GetFunction"), || {
+                context.clients.lambda.get_function().function_name(&name).send()
+            })
+            .await
+            .absent_as_none()
+            .doing(|| format!("look for the function {name}"))?;
+        let Some(answer) = answer else { return Ok(Observed::Absent) };
+        let tags = answer.tags.unwrap_or_default();
+        if let Err(why) = context.ownership(tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))) {
+            return Ok(Observed::Foreign(format!("the function {name} {why}")));
+        }
+        let Some(configuration) = answer.configuration else { return Ok(Observed::Absent) };
+        let state = Readiness::of(&configuration);
+        let architecture = configuration.architectures().first().map_or("x86_64", Architecture::as_str).to_owned();
+        let code_sha256 = configuration.code_sha256.unwrap_or_default();
+        context.known.code.set((architecture.clone(), code_sha256.clone()));
+        Ok(Observed::Owned(Spec {
+            runtime: configuration.runtime.as_ref().map(|runtime| runtime.as_str().to_owned()).unwrap_or_default(),
+            handler: configuration.handler.unwrap_or_default(),
+            role: configuration.role.unwrap_or_default(),
+            architecture,
+            code_sha256,
+            memory_mb: configuration.memory_size.unwrap_or_default(),
+            timeout_s: configuration.timeout.unwrap_or_default(),
+            environment: configuration
+                .environment
+                .and_then(|environment| environment.variables)
+                .unwrap_or_default()
+                .into_iter()
+                .collect(),
+            state,
+        }))
+    }
+
+    async fn create(&self, context: &Context, desired: &Spec) -> Result<(), Diagnostic> {
+        let name = self.name();
+        let (zip, architecture) = self.code(context)?;
+        let tags: HashMap<String, String> = context.tags().into_iter().collect();
+        context
+            .call(Operation::once("lambda", "CreateFunction"), || {
+                context
+                    .clients
+                    .lambda
+                    .create_function()
+                    .function_name(&name)
+                    .description(format!("Relay of the webrtc-aws stack '{}'", context.names.stack))
+                    .package_type(PackageType::Zip)
+                    .runtime(Runtime::from(desired.runtime.as_str()))
+                    .handler(&desired.handler)
+                    .role(&desired.role)
+                    .architectures(architecture.clone())
+                    .memory_size(desired.memory_mb)
+                    .timeout(desired.timeout_s)
+                    .environment(environment(desired))
+                    .code(FunctionCode::builder().zip_file(zip.clone()).build())
+                    .set_tags(Some(tags.clone()))
+                    .send()
+            })
+            .await
+            .doing(|| format!("create the function {name}"))?;
+        self.settle(context).await
+    }
+
+    async fn update(&self, context: &Context, observed: &Spec, desired: &Spec, _: &[Change]) -> Result<(), Diagnostic> {
+        if observed.state == Readiness::Failed {
+            self.delete(context).await?;
+            return self.create(context, desired).await;
+        }
+        // Each update must be over before the next, and before it a new function must be Active (AWS-FACTS C2).
+        self.settle(context).await?;
+        let code_differs = observed.code_sha256 != desired.code_sha256 || observed.architecture != desired.architecture;
+        let settings_differ = observed.runtime != desired.runtime
+            || observed.handler != desired.handler
+            || observed.role != desired.role
+            || observed.memory_mb != desired.memory_mb
+            || observed.timeout_s != desired.timeout_s
+            || observed.environment != desired.environment;
+        if settings_differ {
+            self.update_configuration(context, desired).await?;
+        }
+        if code_differs {
+            self.update_code(context).await?;
+        }
+        Ok(())
+    }
+
+    async fn delete(&self, context: &Context) -> Result<(), Diagnostic> {
+        let name = self.name();
+        context
+            .call(Operation::repeatable("lambda", "DeleteFunction"), || {
+                context.clients.lambda.delete_function().function_name(&name).send()
+            })
+            .await
+            .absent_as_none()
+            .doing(|| format!("delete the function {name}"))?;
+        // Deletion may go on after the answer (AWS-FACTS C2); the role must outlive it.
+        let gone = retry::polling(SETTLE_DEADLINE, || async {
+            let answer = context
+                .call(Operation::repeatable("lambda", "GetFunction"), || {
+                    context.clients.lambda.get_function().function_name(&name).send()
+                })
+                .await;
+            match answer {
+                Ok(_) => Ok(None),
+                Err(failure) if failure.class == FailureClass::NotFound => Ok(Some(())),
+                Err(failure) => Err(failure),
+            }
+        })
+        .await
+        .doing(|| format!("wait until the function {name} is gone"))?;
+        gone.ok_or_else(|| {
+            Diagnostic::new(
+                Code::TimedOut,
+                format!("the function {name} is still being deleted after {} s", SETTLE_DEADLINE.as_secs()),
+                "run 'teardown' again",
+            )
+        })
+    }
+}

@@ -1,0 +1,170 @@
+//! What is deployed: read this to know a stack.
+
+use std::sync::Arc;
+
+use crate::artifact::Artifact;
+use crate::config::Config;
+use crate::engine::graph::Graph;
+use crate::engine::resource::Resource;
+use crate::naming::Names;
+use crate::page::Page;
+use crate::resources::bucket::Bucket;
+use crate::resources::function::Function;
+use crate::resources::integration::Integration;
+use crate::resources::log_group::LogGroup;
+use crate::resources::objects::{ForeignObjects, Objects};
+use crate::resources::permission::Permission;
+use crate::resources::role::Role;
+use crate::resources::role_policy::RolePolicy;
+use crate::resources::route::Route;
+use crate::resources::stage::Stage;
+use crate::resources::websocket_api::WebsocketApi;
+
+/// What goes into a stack besides its settings. Commands that deploy nothing have none of it.
+#[derive(Debug)]
+pub(crate) struct Ingredients {
+    pub(crate) page: Page,
+    /// `None` where no relay is at hand: the code that is deployed then counts as the wanted one.
+    pub(crate) relay: Option<Artifact>,
+    pub(crate) foreign_objects: ForeignObjects,
+}
+
+impl Ingredients {
+    /// For `teardown`, which wants nothing to be there.
+    pub(crate) fn none(foreign_objects: ForeignObjects) -> Self {
+        Self { page: Page::none(), relay: None, foreign_objects }
+    }
+}
+
+/// The 1:1 stack.
+pub(crate) fn graph(config: &Config, names: &Arc<Names>, ingredients: Ingredients) -> Graph {
+    let names = || Arc::clone(names);
+    let api: Arc<dyn Resource> = Arc::new(WebsocketApi { names: names() });
+    let integration: Arc<dyn Resource> = Arc::new(Integration { names: names() });
+    let route: Arc<dyn Resource> = Arc::new(Route);
+    Graph::new(vec![
+        Arc::new(Bucket { names: names() }),
+        Arc::new(Objects {
+            names: names(),
+            page: ingredients.page,
+            ice_servers: config.ice_servers.clone(),
+            foreign: ingredients.foreign_objects,
+        }),
+        Arc::new(LogGroup { retention_days: config.relay.log_retention_days }),
+        Arc::new(Role),
+        api.clone(),
+        Arc::new(RolePolicy { names: names() }),
+        Arc::new(Function { names: names(), settings: config.relay.clone(), code: ingredients.relay }),
+        Arc::new(Permission { names: names() }),
+        integration.clone(),
+        route.clone(),
+        Arc::new(Stage { deploys: vec![api, integration, route], throttling: config.throttling }),
+    ])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::config::{PageSource, RelaySettings, Target, Throttling, default_ice_servers};
+    use crate::engine::context::Known;
+    use crate::engine::resource::Address;
+    use crate::engine::walk::{Order, Visit, walk};
+    use crate::naming::{AccountId, Partition, Reach, Region, StageName};
+
+    fn sample() -> Graph {
+        let config = Config {
+            stack: "demo".parse().unwrap(),
+            stage: StageName::default(),
+            target: Target::Local { port: 0, region: None },
+            page: PageSource::BuiltIn,
+            relay: RelaySettings::default(),
+            ice_servers: default_ice_servers(),
+            throttling: Throttling::default(),
+        };
+        let names = Arc::new(Names {
+            stack: config.stack.clone(),
+            stage: config.stage.clone(),
+            partition: Partition("aws".into()),
+            account: AccountId("123456789012".into()),
+            region: Region("us-east-1".into()),
+            reach: Reach::Aws,
+        });
+        let relay = Artifact {
+            zip: b"zip".as_slice().into(),
+            sha256_base64: "hash".into(),
+            architecture: crate::artifact::Architecture::X86_64,
+            path: PathBuf::from("relay.zip"),
+        };
+        let ingredients = Ingredients {
+            page: Page::load(&config.page).unwrap(),
+            relay: Some(relay),
+            foreign_objects: ForeignObjects::Keep,
+        };
+        graph(&config, &names, ingredients)
+    }
+
+    async fn order_of(order: &Order, graph: &Graph) -> Vec<Address> {
+        let log = std::sync::Mutex::new(Vec::new());
+        let visits = walk(order, 8, &tokio_util::sync::CancellationToken::new(), |node| {
+            log.lock().unwrap().push(graph.resources()[node].address());
+            async { Ok::<(), ()>(()) }
+        })
+        .await;
+        assert!(visits.iter().all(|visit| *visit == Visit::Done(())), "an order has a cycle: {visits:?}");
+        log.into_inner().unwrap()
+    }
+
+    #[tokio::test]
+    async fn no_order_has_a_cycle_and_the_stage_moves_last() {
+        let graph = sample();
+        order_of(&graph.observe_order(), &graph).await;
+        let applied = order_of(&graph.apply_order(), &graph).await;
+        assert_eq!(applied.last(), Some(&crate::resources::STAGE));
+        let deleted = order_of(&graph.delete_order(), &graph).await;
+        let place = |address| deleted.iter().position(|other| *other == address).unwrap();
+        use crate::resources::{BUCKET, FUNCTION, LOG_GROUP, OBJECTS, ROLE, ROLE_POLICY, WEBSOCKET_API};
+        assert!(place(WEBSOCKET_API) < place(FUNCTION), "callers go before what they call");
+        assert!(place(FUNCTION) < place(LOG_GROUP) && place(FUNCTION) < place(ROLE_POLICY));
+        assert!(place(ROLE_POLICY) < place(ROLE) && place(OBJECTS) < place(BUCKET));
+    }
+
+    #[test]
+    fn every_address_is_unique_and_every_need_exists() {
+        let graph = sample();
+        let addresses: std::collections::BTreeSet<_> =
+            graph.resources().iter().map(|resource| resource.address()).collect();
+        assert_eq!(addresses.len(), graph.resources().len());
+        for resource in graph.resources() {
+            let named = resource.needs().into_iter().chain(resource.contained_in()).chain(resource.deleted_after());
+            for address in named {
+                assert!(addresses.contains(&address), "{} names {address}", resource.address());
+            }
+        }
+    }
+
+    #[test]
+    fn the_role_may_post_to_this_stage_and_write_its_own_log_and_nothing_else() {
+        let known = Known::default();
+        known.api.set(crate::naming::ApiId("abcdefghij".into()));
+        let graph = sample();
+        let policy = graph.resources().iter().find(|r| r.address() == crate::resources::ROLE_POLICY).unwrap();
+        let document = policy.desired(&known).unwrap();
+        let statements = document["document"]["Statement"].as_array().unwrap();
+        let granted: Vec<_> = statements.iter().map(|s| (s["Action"].to_string(), s["Resource"].to_string())).collect();
+        assert_eq!(
+            granted,
+            [
+                (
+                    "\"execute-api:ManageConnections\"".to_owned(),
+                    "\"arn:aws:execute-api:us-east-1:123456789012:abcdefghij/prod/POST/*\"".to_owned()
+                ),
+                (
+                    "[\"logs:CreateLogStream\",\"logs:PutLogEvents\"]".to_owned(),
+                    "\"arn:aws:logs:us-east-1:123456789012:log-group:/aws/lambda/webrtc-aws-demo:*\"".to_owned()
+                ),
+            ]
+        );
+    }
+}
