@@ -1,0 +1,139 @@
+/**
+ * The wire format of the signalling relay, as pure functions. Whatever arrives was written by somebody else:
+ * every value is checked and copied here, and nothing behind this module sees a raw frame.
+ *
+ * @typedef {{ type: "offer" | "answer", sdp: string }} Description
+ * @typedef {{ candidate: string, sdpMid: string | null, sdpMLineIndex: number | null, usernameFragment: string | null }} Candidate
+ *
+ * @typedef {(
+ *   | { kind: "ignored" }
+ *   | { kind: "answer", connectionId: string, failure: Failure | null }
+ *   | { kind: "relayed", from: string, type: string, payload: unknown }
+ *   | { kind: "service", message: string, requestId: string }
+ * )} Frame
+ * @typedef {{ code: string, message: string }} Failure
+ */
+
+/** API Gateway closes a socket that sends a larger frame, and a browser sends a message as one frame. */
+export const MAX_FRAME_BYTES = 32 * 1024;
+const MAX_SDP_LENGTH = 32 * 1024;
+const MAX_CANDIDATE_LENGTH = 1024;
+const MAX_ID_LENGTH = 128;
+
+/**
+ * Tells the frames of the relay, of the other side and of API Gateway itself apart.
+ *
+ * @param {unknown} data
+ * @returns {Frame}
+ */
+export function parseFrame(data) {
+  const frame = parseObject(data);
+  if (frame === null) return { kind: "ignored" };
+  if (isId(frame.from)) {
+    const message = asObject(frame.message);
+    if (typeof message?.type !== "string") return { kind: "ignored" };
+    return { kind: "relayed", from: frame.from, type: message.type, payload: message.payload };
+  }
+  // AWS-FACTS A4: API Gateway's own error frames carry a text `message` and a `requestId`, and no `from`.
+  if (typeof frame.message === "string") {
+    return { kind: "service", message: frame.message, requestId: asText(frame.requestId) };
+  }
+  if (!isId(frame.connectionId)) return { kind: "ignored" };
+  const error = asObject(frame.error);
+  const failure = error && { code: asText(error.code), message: asText(error.message) };
+  return { kind: "answer", connectionId: frame.connectionId, failure };
+}
+
+/**
+ * @param {string} connectionId
+ * @param {string} type
+ * @param {unknown} payload
+ * @returns {string | null} the frame, or null when it is too large to be sent
+ */
+export function encodeMessage(connectionId, type, payload) {
+  const frame = JSON.stringify({ connectionId, message: { type, payload } });
+  return new TextEncoder().encode(frame).length <= MAX_FRAME_BYTES ? frame : null;
+}
+
+/**
+ * @param {unknown} payload
+ * @returns {Description | null}
+ */
+export function readDescription(payload) {
+  const description = asObject(payload);
+  if (description === null || typeof description.sdp !== "string" || description.sdp.length > MAX_SDP_LENGTH) return null;
+  if (description.type !== "offer" && description.type !== "answer") return null;
+  return { type: description.type, sdp: description.sdp };
+}
+
+/**
+ * Null also stands for "no more candidates", which some pages send and nobody needs.
+ *
+ * @param {unknown} payload
+ * @returns {Candidate | null}
+ */
+export function readCandidate(payload) {
+  const candidate = asObject(payload);
+  if (typeof candidate?.candidate !== "string") return null;
+  if (candidate.candidate === "" || candidate.candidate.length > MAX_CANDIDATE_LENGTH) return null;
+  return {
+    candidate: candidate.candidate,
+    sdpMid: typeof candidate.sdpMid === "string" ? candidate.sdpMid : null,
+    sdpMLineIndex: typeof candidate.sdpMLineIndex === "number" ? candidate.sdpMLineIndex : null,
+    usernameFragment: typeof candidate.usernameFragment === "string" ? candidate.usernameFragment : null,
+  };
+}
+
+/**
+ * Why the other side ended the call, from the payload of a BYE.
+ *
+ * @param {unknown} payload
+ * @returns {"hangup" | "declined" | "busy" | "no-answer" | "no-path"}
+ */
+export function readGoodbye(payload) {
+  const reason = asObject(payload)?.reason;
+  switch (reason) {
+    case "declined":
+    case "busy":
+    case "no-answer":
+    case "no-path":
+      return reason;
+    default:
+      return "hangup";
+  }
+}
+
+/**
+ * @param {unknown} data
+ * @returns {Record<string, unknown> | null}
+ */
+function parseObject(data) {
+  // AWS-FACTS A4: a route response without a body still arrives, as an empty text message.
+  if (typeof data !== "string" || data === "") return null;
+  try {
+    return asObject(JSON.parse(data));
+  } catch {
+    return null;
+  }
+}
+
+/**
+ * @param {unknown} value
+ * @returns {Record<string, unknown> | null}
+ */
+function asObject(value) {
+  return typeof value === "object" && value !== null ? /** @type {Record<string, unknown>} */ (value) : null;
+}
+
+/** @param {unknown} value */
+function asText(value) {
+  return typeof value === "string" ? value : "";
+}
+
+/**
+ * @param {unknown} value
+ * @returns {value is string}
+ */
+function isId(value) {
+  return typeof value === "string" && value !== "" && value.length <= MAX_ID_LENGTH;
+}

@@ -1,0 +1,106 @@
+/**
+ * The page's socket to the signalling relay. The endpoint comes from `config.js`, which the deployment writes
+ * beside this file; everything else is in `lib/`.
+ *
+ * @typedef {{ websocketUrl: string, iceServers: RTCIceServer[] }} Config
+ * @typedef {import("./lib/signaling.js").SignalingStatus | { name: "unconfigured" }} Status
+ * @typedef {import("./lib/wire.js").Failure} Failure
+ */
+import { Signaling } from "./lib/signaling.js";
+import { encodeMessage } from "./lib/wire.js";
+
+/** @type {Map<string, (payload: unknown, from: string) => void>} */
+const messageHandlers = new Map();
+/** @type {((status: Status) => void)[]} */
+const statusHandlers = [];
+/** @type {((failure: Failure) => void)[]} */
+const failureHandlers = [];
+/** @type {Status} */
+let status = { name: "connecting" };
+/** @type {Signaling | null} */
+let signaling = null;
+
+const config = loadConfig();
+config.then(({ websocketUrl }) => {
+  signaling = new Signaling({
+    open: () => new WebSocket(websocketUrl),
+    onStatus: setStatus,
+    onRelayed: (from, type, payload) => messageHandlers.get(type)?.(payload, from),
+    onFailure: (failure) => failureHandlers.forEach((handler) => handler(failure)),
+  });
+  signaling.connect();
+  addEventListener("online", () => signaling?.connect());
+}).catch((error) => {
+  console.error("No usable config.js beside index.html:", error);
+  setStatus({ name: "unconfigured" });
+});
+
+/**
+ * Sends a message to another connection.
+ *
+ * @param {string} connectionId
+ * @param {string} type
+ * @param {unknown} payload
+ * @returns {boolean} whether it went out; false while the socket is not open, or if it is too large for the relay
+ */
+export function sendMessage(connectionId, type, payload) {
+  const frame = encodeMessage(connectionId, type, payload);
+  return frame !== null && signaling !== null && signaling.send(frame);
+}
+
+/**
+ * Sets what is done with messages of one type. Other types are ignored.
+ *
+ * @param {string} type
+ * @param {(payload: unknown, from: string) => void} callback
+ */
+export function onMessage(type, callback) {
+  messageHandlers.set(type, callback);
+}
+
+/**
+ * The own connection id, as soon as there is one. It changes when the socket has to reconnect.
+ *
+ * @returns {Promise<string>}
+ */
+export function getConnectionId() {
+  return new Promise((resolve) => {
+    /** @param {Status} now */
+    const settle = (now) => {
+      if (now.name !== "open") return;
+      statusHandlers.splice(statusHandlers.indexOf(settle), 1);
+      resolve(now.connectionId);
+    };
+    onStatus(settle);
+  });
+}
+
+/** @param {(status: Status) => void} callback called now and at every change */
+export function onStatus(callback) {
+  statusHandlers.push(callback);
+  callback(status);
+}
+
+/** @param {(failure: Failure) => void} callback called when the relay could not deliver something */
+export function onFailure(callback) {
+  failureHandlers.push(callback);
+}
+
+/** @returns {Promise<RTCIceServer[]>} */
+export async function getIceServers() {
+  return (await config).iceServers;
+}
+
+/** @param {Status} next */
+function setStatus(next) {
+  status = next;
+  for (const handler of [...statusHandlers]) handler(next);
+}
+
+/** @returns {Promise<Config>} */
+async function loadConfig() {
+  const { default: values } = await import(new URL("./config.js", import.meta.url).href);
+  const url = new URL(values.websocketUrl);
+  if (url.protocol !== "wss:" && url.protocol !== "ws:") throw new TypeError(`websocketUrl is no WebSocket URL: ${url}`);
+  return { websocketUrl: url.href, iceServers: Array.isArray(values.iceServers) ? values.iceServers : [] };
+}

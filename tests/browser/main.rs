@@ -1,0 +1,173 @@
+//! The call page in real browsers: two headless Chromiums with fake cameras call each other through the page, the
+//! socket and the relay that `webrtc-aws up --local` deploys.
+//!
+//! Needs Chromium and its driver (Debian and Ubuntu: `apt-get install chromium chromium-driver`), found on `PATH` or by
+//! `CHROMIUM` and `CHROMEDRIVER`. Without them the tests fail: a call that nobody saw is not a call that works.
+//!
+//! `WEBRTC_AWS_TEST_SITE_URL=https://…/index.html` runs the same tests against a page that is already deployed, for
+//! example on AWS.
+
+mod driver;
+mod page;
+mod site;
+
+use driver::{Browser, Camera, Settings};
+use page::Page;
+use site::Site;
+
+type Outcome<T = ()> = Result<T, Failure>;
+
+/// What went wrong, shown by the test harness as it stands, with its line breaks.
+struct Failure(String);
+
+impl std::fmt::Debug for Failure {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl<E: std::fmt::Display> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Frames of a 20 frames a second camera: more than one that froze at the first could show.
+const FRAMES: u64 = 30;
+
+async fn open(site: &Site, settings: Settings) -> Outcome<Page> {
+    Page::open(Browser::start(settings).await?, site.url()).await
+}
+
+async fn open_two(site: &Site) -> Outcome<(Page, Page)> {
+    tokio::try_join!(open(site, Settings::default()), open(site, Settings::default()))
+}
+
+async fn assert_both_play(one: &Page, other: &Page) -> Outcome {
+    tokio::try_join!(one.wait_for_state("connected"), other.wait_for_state("connected"))?;
+    for page in [one, other] {
+        for video in ["remoteVideo", "localVideo"] {
+            let before = page.frames_decoded(video).await?;
+            page.wait_for_frames(video, FRAMES).await?;
+            let after = page.frames_decoded(video).await?;
+            assert!(after > before, "#{video} stopped at {before} decoded frames");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn two_browsers_exchange_ids_and_see_each_other_until_one_hangs_up() -> Outcome {
+    let site = Site::get()?;
+    let (caller, callee) = open_two(&site).await?;
+    let (caller_id, callee_id) = (caller.connection_id().await?, callee.connection_id().await?);
+    assert_ne!(caller_id, callee_id);
+
+    caller.call(&callee_id).await?;
+    callee.wait_for_state("ringing").await?;
+    assert_eq!(callee.value("remoteConnectionId").await?, caller_id);
+    assert!(callee.text("caller").await?.contains(&caller_id));
+    assert_eq!(callee.frames_decoded("localVideo").await?, 0, "the camera is off before the call is accepted");
+
+    callee.press("accept").await?;
+    assert_both_play(&caller, &callee).await?;
+
+    caller.press("hangup").await?;
+    caller.wait_for_state("ended").await?;
+    callee.wait_for_state("ended").await?;
+    assert_eq!(callee.end_reason().await?, "left");
+    Ok(())
+}
+
+#[tokio::test]
+async fn both_calling_at_once_are_connected() -> Outcome {
+    let site = Site::get()?;
+    let (one, other) = open_two(&site).await?;
+    let (one_id, other_id) = (one.connection_id().await?, other.connection_id().await?);
+    one.enter("remoteConnectionId", &other_id).await?;
+    other.enter("remoteConnectionId", &one_id).await?;
+    tokio::try_join!(one.press_by_script("call"), other.press_by_script("call"))?;
+    assert_both_play(&one, &other).await
+}
+
+#[tokio::test]
+async fn a_declined_call_says_so_and_leaves_both_ready_to_call_again() -> Outcome {
+    let site = Site::get()?;
+    let (caller, callee) = open_two(&site).await?;
+    let callee_id = callee.connection_id().await?;
+    caller.connection_id().await?;
+    caller.call(&callee_id).await?;
+    callee.wait_for_state("ringing").await?;
+    callee.press("decline").await?;
+    caller.wait_for_state("ended").await?;
+    assert_eq!(caller.end_reason().await?, "declined");
+
+    callee.press("call").await?;
+    caller.wait_for_state("ringing").await?;
+    caller.press("accept").await?;
+    assert_both_play(&caller, &callee).await
+}
+
+#[tokio::test]
+async fn calling_an_id_that_is_gone_says_so() -> Outcome {
+    let site = Site::get()?;
+    let (caller, gone) = open_two(&site).await?;
+    let gone_id = gone.connection_id().await?;
+    caller.connection_id().await?;
+    gone.close().await?;
+    caller.call(&gone_id).await?;
+    caller.wait_for_state("ended").await?;
+    assert_eq!(caller.end_reason().await?, "peer-gone");
+    assert!(caller.text("hint").await?.contains("IDs change"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_refused_camera_is_explained_to_caller_and_callee() -> Outcome {
+    let site = Site::get()?;
+    let refusing = Settings { camera: Camera::Refused, ..Settings::default() };
+    let (refused, other) = tokio::try_join!(open(&site, refusing), open(&site, Settings::default()))?;
+    let (refused_id, other_id) = (refused.connection_id().await?, other.connection_id().await?);
+
+    refused.call(&other_id).await?;
+    refused.wait_for_state("ended").await?;
+    assert_eq!(refused.end_reason().await?, "media");
+    assert!(refused.text("hint").await?.contains("Allow them for this page"));
+
+    other.call(&refused_id).await?;
+    refused.wait_for_state("ringing").await?;
+    assert_eq!(refused.text("hint").await?, "");
+    refused.press("accept").await?;
+    refused.wait_for_text("hint").await?;
+    assert!(refused.text("hint").await?.contains("Allow them for this page"));
+    assert_eq!(refused.state().await?, "ringing", "the call is still there to be accepted or declined");
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_camera_and_microphone_one_still_sees_the_other() -> Outcome {
+    let site = Site::get()?;
+    let watching = Settings { camera: Camera::Absent, ..Settings::default() };
+    let (watcher, other) = tokio::try_join!(open(&site, watching), open(&site, Settings::default()))?;
+    let other_id = other.connection_id().await?;
+    watcher.connection_id().await?;
+    watcher.call(&other_id).await?;
+    other.wait_for_state("ringing").await?;
+    other.press("accept").await?;
+    tokio::try_join!(watcher.wait_for_state("connected"), other.wait_for_state("connected"))?;
+    watcher.wait_for_frames("remoteVideo", FRAMES).await?;
+    assert!(watcher.text("hint").await?.contains("No working camera"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_korean_reader_gets_a_korean_page() -> Outcome {
+    let site = Site::get()?;
+    let korean = Settings { languages: "ko-KR,ko,en", ..Settings::default() };
+    let page = open(&site, korean).await?;
+    page.connection_id().await?;
+    assert_eq!(page.language().await?, "ko");
+    assert!(page.text("call").await?.contains("전화 걸기"));
+    assert!(page.text("state").await?.starts_with("준비되었습니다"));
+    Ok(())
+}

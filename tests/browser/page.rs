@@ -1,0 +1,132 @@
+//! The call page as a person uses it: waits are events on the page, never pauses.
+
+use fantoccini::Locator;
+use serde_json::{Value, json};
+
+use crate::Outcome;
+use crate::driver::Browser;
+
+/// Calls back when the state line is in the wanted state.
+const WAIT_FOR_STATE: &str = r#"
+    const [wanted, done] = arguments;
+    const line = document.getElementById("state");
+    const observer = new MutationObserver(() => check());
+    const check = () => { if (line.dataset.state === wanted) { observer.disconnect(); done(true); } };
+    observer.observe(line, { attributes: true });
+    check();
+"#;
+
+/// Calls back when an element has some text.
+const WAIT_FOR_TEXT: &str = r#"
+    const [id, done] = arguments;
+    const element = document.getElementById(id);
+    const observer = new MutationObserver(() => check());
+    const check = () => { if (element.textContent !== "") { observer.disconnect(); done(true); } };
+    observer.observe(element, { childList: true, characterData: true, subtree: true });
+    check();
+"#;
+
+/// Calls back when a video has presented so many further frames.
+const WAIT_FOR_FRAMES: &str = r#"
+    const [id, wanted, done] = arguments;
+    const video = document.getElementById(id);
+    let seen = 0;
+    const next = () => { seen += 1; seen < wanted ? video.requestVideoFrameCallback(next) : done(seen); };
+    video.requestVideoFrameCallback(next);
+"#;
+
+pub(crate) struct Page {
+    browser: Browser,
+}
+
+impl Page {
+    pub(crate) async fn open(browser: Browser, url: &str) -> Outcome<Self> {
+        browser.client.goto(url).await?;
+        Ok(Self { browser })
+    }
+
+    pub(crate) async fn close(self) -> Outcome {
+        Ok(self.browser.client.clone().close().await?)
+    }
+
+    /// The page's own id, as soon as it has one.
+    pub(crate) async fn connection_id(&self) -> Outcome<String> {
+        self.wait_for_state("ready").await?;
+        self.value("localConnectionId").await
+    }
+
+    pub(crate) async fn call(&self, remote: &str) -> Outcome {
+        self.enter("remoteConnectionId", remote).await?;
+        self.press("call").await
+    }
+
+    pub(crate) async fn enter(&self, id: &str, value: &str) -> Outcome {
+        let input = self.browser.client.find(Locator::Id(id)).await?;
+        input.clear().await?;
+        Ok(input.send_keys(value).await?)
+    }
+
+    pub(crate) async fn press(&self, id: &str) -> Outcome {
+        Ok(self.browser.client.find(Locator::Id(id)).await?.click().await?)
+    }
+
+    /// Presses where it stands at that moment: the page may be moving it.
+    pub(crate) async fn press_by_script(&self, id: &str) -> Outcome {
+        self.evaluate("document.getElementById(arguments[0]).click()", vec![json!(id)]).await.map(drop)
+    }
+
+    pub(crate) async fn state(&self) -> Outcome<String> {
+        self.read("return document.getElementById('state').dataset.state", vec![]).await
+    }
+
+    pub(crate) async fn end_reason(&self) -> Outcome<String> {
+        self.read("return document.getElementById('state').dataset.reason", vec![]).await
+    }
+
+    pub(crate) async fn language(&self) -> Outcome<String> {
+        self.read("return document.documentElement.lang", vec![]).await
+    }
+
+    pub(crate) async fn text(&self, id: &str) -> Outcome<String> {
+        self.read("return document.getElementById(arguments[0]).textContent", vec![json!(id)]).await
+    }
+
+    pub(crate) async fn value(&self, id: &str) -> Outcome<String> {
+        self.read("return document.getElementById(arguments[0]).value", vec![json!(id)]).await
+    }
+
+    pub(crate) async fn frames_decoded(&self, video: &str) -> Outcome<u64> {
+        let script = "return document.getElementById(arguments[0]).getVideoPlaybackQuality().totalVideoFrames";
+        let frames = self.evaluate(script, vec![json!(video)]).await?;
+        frames.as_u64().ok_or_else(|| format!("not a number of frames: {frames}").into())
+    }
+
+    pub(crate) async fn wait_for_state(&self, state: &str) -> Outcome {
+        self.wait(&format!("state {state}"), WAIT_FOR_STATE, vec![json!(state)]).await
+    }
+
+    pub(crate) async fn wait_for_text(&self, id: &str) -> Outcome {
+        self.wait(&format!("text in #{id}"), WAIT_FOR_TEXT, vec![json!(id)]).await
+    }
+
+    pub(crate) async fn wait_for_frames(&self, video: &str, frames: u64) -> Outcome {
+        self.wait(&format!("{frames} frames in #{video}"), WAIT_FOR_FRAMES, vec![json!(video), json!(frames)]).await
+    }
+
+    async fn wait(&self, what: &str, script: &str, arguments: Vec<Value>) -> Outcome {
+        let Err(error) = self.browser.client.execute_async(script, arguments).await else {
+            return Ok(());
+        };
+        let (state, says, hint) = (self.state().await?, self.text("state").await?, self.text("hint").await?);
+        Err(format!("waited for {what}, but the page is in state {state}: {says} {hint}\n{error}").into())
+    }
+
+    async fn read(&self, script: &str, arguments: Vec<Value>) -> Outcome<String> {
+        let value = self.evaluate(script, arguments).await?;
+        value.as_str().map(str::to_owned).ok_or_else(|| format!("not text: {value}").into())
+    }
+
+    async fn evaluate(&self, script: &str, arguments: Vec<Value>) -> Outcome<Value> {
+        Ok(self.browser.client.execute(script, arguments).await?)
+    }
+}

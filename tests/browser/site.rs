@@ -1,0 +1,133 @@
+//! The deployed page under test: one `webrtc-aws up --local` for all tests that run beside each other.
+
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError, mpsc};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::Outcome;
+
+/// Long enough to build the relay for the first time.
+const START_PATIENCE: Duration = Duration::from_secs(15 * 60);
+const STOP_PATIENCE: Duration = Duration::from_secs(30);
+
+/// A use of the deployment. It is made for the first one and taken down with the last one.
+pub(crate) struct Site {
+    url: String,
+}
+
+static DEPLOYMENT: Mutex<Option<Deployment>> = Mutex::new(None);
+
+struct Deployment {
+    url: String,
+    users: usize,
+    /// None for a page that somebody else has deployed.
+    process: Option<Child>,
+}
+
+impl Site {
+    pub(crate) fn get() -> Outcome<Self> {
+        let mut slot = lock();
+        let deployment = match slot.as_mut() {
+            Some(deployment) => deployment,
+            None => slot.insert(Deployment::start()?),
+        };
+        deployment.users += 1;
+        Ok(Self { url: deployment.url.clone() })
+    }
+
+    pub(crate) fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        let mut slot = lock();
+        if let Some(deployment) = slot.as_mut() {
+            deployment.users -= 1;
+            if deployment.users == 0 {
+                *slot = None;
+            }
+        }
+    }
+}
+
+/// A test that failed while it held the lock leaves the count right: nothing in there panics half-way.
+fn lock() -> MutexGuard<'static, Option<Deployment>> {
+    DEPLOYMENT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Deployment {
+    fn start() -> Outcome<Self> {
+        if let Ok(url) = std::env::var("WEBRTC_AWS_TEST_SITE_URL") {
+            return Ok(Self { url, users: 0, process: None });
+        }
+        let mut process = Command::new(env!("CARGO_BIN_EXE_webrtc-aws"))
+            .args(["up", "--local", "--port", "0", "--output", "json"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let stdout = process.stdout.take().ok_or("no stdout")?;
+        let mut stderr = process.stderr.take().ok_or("no stderr")?;
+        let mut deployment = Self { url: String::new(), users: 0, process: Some(process) };
+
+        let (announce, announced) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if let Some(url) = serde_json::from_str(&line).ok().as_ref().and_then(site_url) {
+                    let _ = announce.send(url.to_owned());
+                }
+            }
+        });
+        let problems = std::thread::spawn(move || {
+            let mut text = String::new();
+            let _ = stderr.read_to_string(&mut text);
+            text
+        });
+        match announced.recv_timeout(START_PATIENCE) {
+            Ok(url) => {
+                deployment.url = url;
+                Ok(deployment)
+            }
+            Err(_) => {
+                drop(deployment);
+                let said = problems.join().unwrap_or_default();
+                Err(format!("`webrtc-aws up --local` ended without a site_url:\n{said}").into())
+            }
+        }
+    }
+}
+
+impl Drop for Deployment {
+    /// As Ctrl-C would, so that it can stop the relays that it runs.
+    fn drop(&mut self) {
+        let Some(mut process) = self.process.take() else { return };
+        let _ = Command::new("kill").args(["-INT", &process.id().to_string()]).status();
+        let (ended, end) = mpsc::channel();
+        let pid = process.id();
+        let waiting = std::thread::spawn(move || {
+            let _ = process.wait();
+            let _ = ended.send(());
+        });
+        if end.recv_timeout(STOP_PATIENCE).is_err() {
+            let _ = Command::new("kill").args(["-KILL", &pid.to_string()]).status();
+        }
+        let _ = waiting.join();
+    }
+}
+
+/// The `site_url` of an event, wherever the event carries its outputs.
+fn site_url(event: &Value) -> Option<&str> {
+    match event {
+        Value::Object(fields) => match fields.get("site_url") {
+            Some(Value::String(url)) => Some(url),
+            _ => fields.values().find_map(site_url),
+        },
+        Value::Array(items) => items.iter().find_map(site_url),
+        _ => None,
+    }
+}

@@ -1,0 +1,109 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Signaling } from "../../client/lib/signaling.js";
+import { FakeClock, FakeSocket } from "./fakes.mjs";
+
+function start() {
+  const clock = new FakeClock();
+  const sockets = [];
+  const seen = { statuses: [], relayed: [], failures: [] };
+  const signaling = new Signaling({
+    open: () => (sockets.push(new FakeSocket()), sockets.at(-1)),
+    clock,
+    random: () => 0,
+    onStatus: (status) => seen.statuses.push(status),
+    onRelayed: (...message) => seen.relayed.push(message),
+    onFailure: (failure) => seen.failures.push(failure),
+  });
+  signaling.connect();
+  return { clock, sockets, signaling, ...seen };
+}
+
+test("an empty frame asks for the id, and nothing is sent before it is known", () => {
+  const { sockets: [socket], signaling, statuses } = start();
+  socket.open();
+  assert.deepEqual(socket.sent, [""]);
+  assert.equal(signaling.send("frame"), false);
+  socket.receive({ connectionId: "a=" });
+  assert.deepEqual(statuses, [{ name: "open", connectionId: "a=" }]);
+  assert.equal(signaling.send("frame"), true);
+  assert.deepEqual(socket.sent, ["", "frame"]);
+});
+
+test("relayed messages, failures and service errors reach their handlers; empty frames reach none", () => {
+  const { sockets: [socket], relayed, failures } = start();
+  socket.open();
+  socket.receive("");
+  socket.receive({ message: { type: "SDP", payload: 1 }, from: "b=" });
+  socket.receive({ connectionId: "a=", error: { code: "peer_gone", message: "gone" } });
+  socket.receive('{"message": "Internal server error", "connectionId":"a=", "requestId":"r="}');
+  assert.deepEqual(relayed, [["b=", "SDP", 1]]);
+  assert.deepEqual(failures, [
+    { code: "peer_gone", message: "gone" },
+    { code: "service", message: "Internal server error (r=)" },
+  ]);
+});
+
+test("an idle socket is kept alive more often than every 10 minutes", async () => {
+  const { clock, sockets: [socket] } = start();
+  socket.open();
+  socket.receive({ connectionId: "a=" });
+  for (let asked = 2; asked <= 4; asked += 1) {
+    await clock.advance(275_000);
+    assert.equal(socket.sent.length, asked);
+    socket.receive({ connectionId: "a=" });
+  }
+});
+
+test("a keepalive that nobody answers ends the socket", async () => {
+  const { clock, sockets, statuses } = start();
+  sockets[0].open();
+  sockets[0].receive({ connectionId: "a=" });
+  await clock.advance(280_000);
+  assert.equal(sockets[0].readyState, 3);
+  assert.equal(statuses.at(1).name, "silent");
+  assert.equal(sockets.length, 2);
+});
+
+test("a lost socket is opened again, later and later, and shows the new id", async () => {
+  const { clock, sockets, statuses } = start();
+  sockets[0].open();
+  sockets[0].receive({ connectionId: "a=" });
+  const waits = [];
+  for (let attempt = 0; attempt < 9; attempt += 1) {
+    sockets.at(-1).drop();
+    const { at } = [...clock.timers.values()][0];
+    waits.push(at - clock.now);
+    await clock.advance(at - clock.now);
+  }
+  assert.deepEqual(waits, [0, 300, 1_200, 2_700, 4_800, 7_000, 15_000, 30_000, 30_000]);
+  sockets.at(-1).open();
+  sockets.at(-1).receive({ connectionId: "b=" });
+  assert.deepEqual(statuses.at(-1), { name: "open", connectionId: "b=" });
+  assert.deepEqual(statuses.at(-2), { name: "lost", attempts: 9 });
+});
+
+test("what a given-up socket still says is not heard", async () => {
+  const { clock, sockets, statuses } = start();
+  sockets[0].drop();
+  await clock.advance(0);
+  sockets[0].receive({ connectionId: "old=" });
+  sockets[0].onclose();
+  assert.equal(sockets.length, 2);
+  assert.deepEqual(statuses, [{ name: "lost", attempts: 1 }]);
+});
+
+test("asked to connect while waiting, it does not wait", () => {
+  const { sockets, signaling } = start();
+  sockets[0].drop();
+  signaling.connect();
+  signaling.connect();
+  assert.equal(sockets.length, 2);
+});
+
+test("a server that opens the socket but never says an id is called silent", async () => {
+  const { clock, sockets, statuses } = start();
+  sockets[0].open();
+  await clock.advance(10_000);
+  assert.deepEqual(statuses, [{ name: "silent" }]);
+});
