@@ -108,6 +108,9 @@ impl LocalAws {
 impl Drop for LocalAws {
     fn drop(&mut self) {
         self.cancelled.cancel();
+        // Live sockets and warm environments hold the world that holds them.
+        self.world.gateway.end();
+        self.world.environments.end();
         if let Some(server) = &self.server {
             // Takes the connections' tasks with it, and with them the last references to sockets and processes.
             server.abort();

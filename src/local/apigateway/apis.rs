@@ -40,7 +40,11 @@ pub(super) fn create(store: &mut Store, call: &Call) -> Result<Answer, Error> {
     match input.protocol_type.as_str() {
         "WEBSOCKET" => {}
         "HTTP" => return Err(Error::NotCarried("ProtocolType HTTP".to_owned())),
-        other => return Err(Error::bad_request(format!("Invalid protocol specified: {other}. Must be one of [HTTP, WEBSOCKET]"))),
+        other => {
+            return Err(Error::bad_request(format!(
+                "Invalid protocol specified: {other}. Must be one of [HTTP, WEBSOCKET]"
+            )));
+        }
     }
     if input.target.is_some() || input.route_key.is_some() {
         return Err(Error::bad_request("Quick create (Target, RouteKey) is only supported for HTTP APIs"));

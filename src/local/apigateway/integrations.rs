@@ -43,7 +43,9 @@ impl Input {
             return Err(Error::bad_request("PayloadFormatVersion must be 1.0 for WEBSOCKET APIs"));
         }
         if self.integration_method.as_deref().is_some_and(|method| method != "POST") {
-            return Err(Error::bad_request("IntegrationMethod must be POST for AWS_PROXY integrations of Lambda functions"));
+            return Err(Error::bad_request(
+                "IntegrationMethod must be POST for AWS_PROXY integrations of Lambda functions",
+            ));
         }
         if self.timeout_in_millis.is_some_and(|timeout| !(50..=LONGEST_TIMEOUT).contains(&timeout)) {
             return Err(Error::bad_request("Timeout should be between 50 ms and 29000 ms"));

@@ -152,9 +152,7 @@ impl OnApi {
             (Verb::Get, ["routes", id, "routeresponses"]) => Self::GetRouteResponses(text(id)),
             (Verb::Get, ["routes", id, "routeresponses", other]) => Self::GetRouteResponse(text(id), text(other)),
             (Verb::Patch, ["routes", id, "routeresponses", other]) => Self::UpdateRouteResponse(text(id), text(other)),
-            (Verb::Delete, ["routes", id, "routeresponses", other]) => {
-                Self::DeleteRouteResponse(text(id), text(other))
-            }
+            (Verb::Delete, ["routes", id, "routeresponses", other]) => Self::DeleteRouteResponse(text(id), text(other)),
             (Verb::Post, ["deployments"]) => Self::CreateDeployment,
             (Verb::Get, ["deployments"]) => Self::GetDeployments,
             (Verb::Get, ["deployments", id]) => Self::GetDeployment(text(id)),

@@ -46,7 +46,9 @@ impl Input {
         let settings = self.default_route_settings.iter().chain(self.route_settings.values());
         if self.access_log_settings.is_some() || settings.clone().any(RouteSettings::logs) {
             // The account's role is set through API Gateway v1, and this account has none (AWS-FACTS B5).
-            return Err(Error::bad_request("CloudWatch Logs role ARN must be set in account settings to enable logging"));
+            return Err(Error::bad_request(
+                "CloudWatch Logs role ARN must be set in account settings to enable logging",
+            ));
         }
         settings.clone().try_for_each(RouteSettings::check)?;
         for (name, value) in &self.stage_variables {

@@ -186,6 +186,16 @@ pub(crate) struct ServedStage {
 }
 
 impl ServedStage {
+    #[cfg(test)]
+    pub(crate) fn for_tests(routes: BTreeMap<String, DeployedRoute>) -> Self {
+        let snapshot = Snapshot {
+            route_selection_expression: "$request.body.action".to_owned(),
+            endpoint_disabled: false,
+            routes,
+        };
+        Self { snapshot, variables: BTreeMap::new(), throttled: false }
+    }
+
     pub(crate) fn admits_connections(&self) -> Result<(), NotServed> {
         if self.throttled { Err(NotServed::Throttled) } else { Ok(()) }
     }

@@ -53,6 +53,11 @@ pub(crate) fn statements(document: &Value) -> &[Value] {
     one_or_many(&document["Statement"])
 }
 
+/// The resources that a statement names.
+pub(crate) fn resources(statement: &Value) -> impl Iterator<Item = &str> {
+    ["Resource", "NotResource"].into_iter().flat_map(|name| one_or_many(&statement[name])).filter_map(Value::as_str)
+}
+
 /// Whether a statement's principal is everyone: `"*"` or `{"AWS": "*"}`.
 pub(crate) fn names_everyone(statement: &Value) -> bool {
     let principal = &statement["Principal"];

@@ -109,7 +109,11 @@ impl Configuration {
         if let Some(handler) = &self.handler
             && (!(1..=128).contains(&handler.len()) || handler.contains(char::is_whitespace))
         {
-            return Err(Error::validation(handler, "handler", "Member must match [^\\s]+ and have 1 to 128 characters"));
+            return Err(Error::validation(
+                handler,
+                "handler",
+                "Member must match [^\\s]+ and have 1 to 128 characters",
+            ));
         }
         if let Some(text) = self.description.as_ref().filter(|text| text.chars().count() > 256) {
             return Err(Error::validation(text, "description", "Member must have length less than or equal to 256"));
@@ -169,8 +173,9 @@ fn check_variables(variables: &BTreeMap<String, String>) -> Result<(), Error> {
 /// failures read alike on AWS.
 pub(super) fn check_role(state: &State, arn: &str, now: Instant, timings: &Timings) -> Result<(), Error> {
     let role = state.iam.role_by_arn(arn);
-    let assumable =
-        role.is_some_and(|role| role.created_at + timings.role_propagation <= now && trusts_lambda(&role.assume_role_policy));
+    let assumable = role.is_some_and(|role| {
+        role.created_at + timings.role_propagation <= now && trusts_lambda(&role.assume_role_policy)
+    });
     if assumable {
         return Ok(());
     }
@@ -218,9 +223,7 @@ mod tests {
 
     #[test]
     fn a_role_must_trust_lambda_itself() {
-        let trust = |effect: &str, service: Value, action: &str| {
-            json!({ "Statement": [{ "Effect": effect, "Principal": { "Service": service }, "Action": action }] })
-        };
+        let trust = |effect: &str, service: Value, action: &str| json!({ "Statement": [{ "Effect": effect, "Principal": { "Service": service }, "Action": action }] });
         assert!(trusts_lambda(&trust("Allow", json!("lambda.amazonaws.com"), "sts:AssumeRole")));
         assert!(trusts_lambda(&trust("Allow", json!(["ec2.amazonaws.com", "lambda.amazonaws.com"]), "sts:AssumeRole")));
         assert!(!trusts_lambda(&trust("Allow", json!("ec2.amazonaws.com"), "sts:AssumeRole")));

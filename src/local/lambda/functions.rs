@@ -60,10 +60,13 @@ pub(super) fn create(world: &World, call: &Call) -> Result<Answer, Error> {
     }
     settings::check_tags(&input.tags)?;
     let architecture = single(input.architectures.as_deref())?.unwrap_or(Architecture::X86_64);
-    let zip = input.code.zip_file.ok_or_else(|| Error::invalid("Please provide a source for function code (ZipFile)."))?;
+    let zip =
+        input.code.zip_file.ok_or_else(|| Error::invalid("Please provide a source for function code (ZipFile)."))?;
     let code = Code::from_base64(&zip, architecture)?;
     let (Some(role), Some(runtime), Some(handler)) = (input.role, input.runtime, input.handler) else {
-        return Err(Error::invalid("Role, Runtime and Handler are mandatory parameters for functions created with Zip."));
+        return Err(Error::invalid(
+            "Role, Runtime and Handler are mandatory parameters for functions created with Zip.",
+        ));
     };
     let mut version = Version {
         role: role.clone(),

@@ -9,7 +9,7 @@ use std::path::Path;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 
@@ -24,12 +24,6 @@ pub(super) struct Code {
     pub(super) zip: Bytes,
     /// base64 of the zip's SHA-256.
     pub(super) sha256: String,
-}
-
-impl Serialize for Code {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.sha256.serialize(serializer)
-    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -93,9 +87,9 @@ impl Code {
         if unzipped > LARGEST_UNZIPPED {
             return Err(Error::invalid(format!("Unzipped size must be smaller than {LARGEST_UNZIPPED} bytes")));
         }
-        let bootstrap = archive
-            .by_name("bootstrap")
-            .map_err(|_| Error::invalid("The package has no file `bootstrap` at its root (Runtime.InvalidEntrypoint)"))?;
+        let bootstrap = archive.by_name("bootstrap").map_err(|_| {
+            Error::invalid("The package has no file `bootstrap` at its root (Runtime.InvalidEntrypoint)")
+        })?;
         if !bootstrap.unix_mode().is_some_and(|mode| mode & 0o111 != 0) {
             return Err(Error::invalid(
                 "`bootstrap` is not executable in the package: zip it with unix mode 0755 (Runtime.InvalidEntrypoint)",
@@ -113,7 +107,9 @@ impl Code {
 }
 
 fn unreadable(error: zip::result::ZipError) -> Error {
-    Error::invalid(format!("Could not unzip uploaded file. Please check your file, then try to upload again. ({error})"))
+    Error::invalid(format!(
+        "Could not unzip uploaded file. Please check your file, then try to upload again. ({error})"
+    ))
 }
 
 /// What sort of program a file holds, told by its first bytes.

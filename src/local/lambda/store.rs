@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -53,6 +53,7 @@ pub(crate) struct Version {
     pub(super) architecture: Architecture,
     pub(super) environment: BTreeMap<String, String>,
     pub(super) logging: Logging,
+    #[serde(serialize_with = "sha256_of")]
     pub(super) code: Arc<Code>,
     pub(super) last_modified: String,
     /// Differs after every change.
@@ -88,6 +89,10 @@ impl LogFormat {
             Self::Json => "JSON",
         }
     }
+}
+
+fn sha256_of<S: Serializer>(code: &Arc<Code>, serializer: S) -> Result<S::Ok, S::Error> {
+    code.sha256.serialize(serializer)
 }
 
 impl Function {
