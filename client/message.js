@@ -15,6 +15,8 @@ const messageHandlers = new Map();
 const statusHandlers = [];
 /** @type {((failure: Failure) => void)[]} */
 const failureHandlers = [];
+/** @type {(() => boolean)} */
+let mayRenew = () => true;
 /** @type {Status} */
 let status = { name: "connecting" };
 /** @type {Signaling | null} */
@@ -27,6 +29,7 @@ config.then(({ websocketUrl }) => {
     onStatus: setStatus,
     onRelayed: (from, type, payload) => messageHandlers.get(type)?.(payload, from),
     onFailure: (failure) => failureHandlers.forEach((handler) => handler(failure)),
+    mayRenew: () => mayRenew(),
   });
   signaling.connect();
   addEventListener("online", () => signaling?.connect());
@@ -84,6 +87,11 @@ export function onStatus(callback) {
 /** @param {(failure: Failure) => void} callback called when the relay could not deliver something */
 export function onFailure(callback) {
   failureHandlers.push(callback);
+}
+
+/** @param {() => boolean} question whether a new own id would harm nothing now */
+export function renewWhen(question) {
+  mayRenew = question;
 }
 
 /** @returns {Promise<RTCIceServer[]>} */

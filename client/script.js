@@ -3,7 +3,7 @@ import { Call } from "./lib/call.js";
 import { pickLanguage, translateDocument, translator } from "./lib/i18n.js";
 import { openMedia } from "./lib/media.js";
 import { elements, showCall, showHint, showOwnId } from "./lib/ui.js";
-import { getIceServers, onFailure, onMessage, onStatus, sendMessage } from "./message.js";
+import { getIceServers, onFailure, onMessage, onStatus, renewWhen, sendMessage } from "./message.js";
 
 const language = pickLanguage(navigator.languages);
 const text = translator(language);
@@ -30,11 +30,15 @@ const call = new Call({
 onMessage("SDP", (payload, from) => call.receiveDescription(payload, from));
 onMessage("ICE", (payload, from) => call.receiveCandidate(payload, from));
 onMessage("BYE", (payload, from) => call.receiveGoodbye(payload, from));
+onMessage("REBIND", (payload, from) => call.receiveRebind(payload, from));
+renewWhen(() => ["idle", "connected", "ended"].includes(call.view.state));
+addEventListener("online", () => call.networkChanged());
 
 onStatus((next) => {
   if (status.name === "open" && next.name !== "open") call.signalingLost();
   status = next;
   showOwnId(status);
+  if (status.name === "open") call.signalingOpened();
   elements.copy.textContent = text("own.copy");
   showCall(call.view, status, text);
   if (!isSecureContext) showHint(text("media.insecure"));

@@ -2,6 +2,8 @@
  * The call: who is called, who calls, and how it ended. Nothing leaves this page for a caller (no camera, no
  * address, no answer) before the person here has accepted.
  *
+ * @typedef {import("./channel.js").ChannelMessage} ChannelMessage
+ * @typedef {import("./channel.js").MediaStatus} MediaStatus
  * @typedef {import("./clock.js").Clock} Clock
  * @typedef {import("./media.js").Media} Media
  * @typedef {import("./media.js").Shortage} Shortage
@@ -23,21 +25,26 @@
  * @property {MediaStream | null} remoteStream
  * @property {Shortage | null} shortage
  * @property {unknown} mediaError why the camera did not open
+ * @property {number | null} connectedAt by the clock, when it was connected for the first time
+ * @property {MediaStatus | null} remote what the other side sends; null if its page does not say
  *
  * @typedef {object} CallOptions
  * @property {() => string} ownId
- * @property {(peer: string, type: "SDP" | "ICE" | "BYE", payload: unknown) => boolean} send
+ * @property {(peer: string, type: "SDP" | "ICE" | "BYE" | "REBIND", payload: unknown) => boolean} send
  * @property {() => Promise<Media>} openMedia
  * @property {() => Promise<() => RTCPeerConnection>} preparePeer
  * @property {(view: CallView) => void} onChange
+ * @property {(text: string) => void} [onChat] what the other person wrote
  * @property {Clock} [clock]
  */
+import { PeerChannel } from "./channel.js";
 import { systemClock } from "./clock.js";
 import { closeStream } from "./media.js";
 import { Negotiator } from "./negotiator.js";
-import { readCandidate, readDescription, readGoodbye } from "./wire.js";
+import { RingLimit } from "./ringing.js";
+import { readCandidate, readDescription, readGoodbye, readRebind } from "./wire.js";
 
-const RING_PATIENCE = 45_000;
+const RING_PATIENCE = 30_000;
 const MAX_WAITING = 100;
 const MAX_EARLY_SENDERS = 8;
 
@@ -50,6 +57,14 @@ export class Call {
   /** @type {Candidate[]} The peer's candidates while there is no negotiator for them. */ #candidates = [];
   /** @type {Map<string, Candidate[]>} Candidates that overtook their offer, by sender. */ #early = new Map();
   /** @type {any} */ #ringTimer;
+  #ringLimit = new RingLimit();
+  #channel = new PeerChannel({ onOpen: () => this.#introduce(), onMessage: (message) => this.#hear(message) });
+  /** @type {MediaStatus} */ #status = { muted: false, camera: true, sharing: false };
+  /** What proves to the peer that it is us, whatever our id is. */
+  #token = "";
+  /** @type {string | null} */ #peerToken = null;
+  /** The relay no longer knows the peer's id: it has left, or is about to come back under another one. */
+  #peerMissing = false;
   /** Counts the calls, so that what was awaited for an earlier one is not taken for this one. */
   #attempt = 0;
 
@@ -98,8 +113,9 @@ export class Call {
       if (this.#negotiator !== null) this.#negotiator.describe(description);
       else if (description.type === "offer") this.#offer = description;
     } else if (description.type === "offer") {
-      if (this.#active) this.#options.send(from, "BYE", { reason: "busy" });
-      else this.#ring(from, description);
+      const rings = !this.#active && this.#ringLimit.allows(from, this.#clock.time());
+      if (rings) this.#ring(from, description);
+      else this.#options.send(from, "BYE", { reason: "busy" });
     }
   }
 
@@ -145,7 +161,9 @@ export class Call {
         return this.#end(endReason(code));
       case "connecting":
       case "reconnecting":
-        if (code === "peer_gone") this.#end("left");
+        if (code !== "peer_gone") return;
+        if (this.#peerToken === null) this.#end("left");
+        else this.#peerMissing = true;
     }
   }
 
@@ -153,6 +171,85 @@ export class Call {
   signalingLost() {
     const { state } = this.#view;
     if (state === "calling" || state === "ringing" || state === "connecting") this.#end("offline");
+  }
+
+  /** There is an own id again, and it may be a new one. */
+  signalingOpened() {
+    if (this.#negotiator === null) return;
+    this.#introduce();
+    // The channel may be down, too: then the peer knows us by what was agreed on it.
+    if (this.#peerToken !== null) this.#options.send(this.#view.peer, "REBIND", { token: this.#token });
+    this.#negotiator.peerReachable();
+  }
+
+  /** The browser is on a network again, perhaps on another one. */
+  networkChanged() {
+    this.#negotiator?.networkChanged();
+  }
+
+  /**
+   * @param {unknown} payload
+   * @param {string} from
+   */
+  receiveRebind(payload, from) {
+    if (this.#peerToken !== null && readRebind(payload) === this.#peerToken) this.#follows(from);
+  }
+
+  /**
+   * Sends another track of this kind from now on, or nothing.
+   *
+   * @param {"audio" | "video"} kind
+   * @param {MediaStreamTrack | null} track
+   */
+  replaceTrack(kind, track) {
+    this.#negotiator?.replaceTrack(kind, track);
+  }
+
+  /** @param {MediaStatus} status told to the other side, now and whenever the connection is made anew */
+  tellStatus(status) {
+    this.#status = status;
+    this.#channel.send({ type: "status", ...status });
+  }
+
+  /**
+   * @param {string} text
+   * @returns {boolean} whether it was sent
+   */
+  chat(text) {
+    return this.#channel.send({ type: "chat", text });
+  }
+
+  /** For what describes the connection; null while there is none. */
+  get connection() {
+    return this.#negotiator;
+  }
+
+  #introduce() {
+    this.#channel.send({ type: "identity", connectionId: this.#options.ownId(), token: this.#token });
+    this.#channel.send({ type: "status", ...this.#status });
+  }
+
+  /** @param {ChannelMessage} message */
+  #hear(message) {
+    switch (message.type) {
+      case "identity":
+        this.#peerToken = message.token;
+        return this.#follows(message.connectionId);
+      case "status": {
+        const { muted, camera, sharing } = message;
+        return this.#change({ remote: { muted, camera, sharing } });
+      }
+      case "chat":
+        return this.#options.onChat?.(message.text);
+    }
+  }
+
+  /** @param {string} peer its id from now on */
+  #follows(peer) {
+    this.#peerMissing = false;
+    if (peer === this.#view.peer || peer === "") return;
+    this.#change({ peer });
+    this.#negotiator?.peerReachable();
   }
 
   get #active() {
@@ -176,6 +273,9 @@ export class Call {
     this.#attempt += 1;
     this.#candidates = this.#early.get(peer) ?? [];
     this.#early.clear();
+    this.#token = crypto.getRandomValues(new Uint32Array(4)).join("-");
+    this.#peerToken = null;
+    this.#peerMissing = false;
     this.#view = blankView(state);
     this.#startRingTimer();
     this.#change({ peer });
@@ -209,9 +309,10 @@ export class Call {
       createPeer,
       stream: media.stream,
       polite: this.#options.ownId() < peer,
-      send: (type, payload) => void this.#options.send(peer, type, payload),
+      send: (type, payload) => void this.#options.send(this.#view.peer, type, payload),
       onProgress: (progress) => attempt === this.#attempt && this.#follow(progress),
       onRemoteStream: (remoteStream) => attempt === this.#attempt && this.#change({ remoteStream }),
+      onChannel: (channel) => this.#channel.attach(channel),
       clock: this.#clock,
     });
     this.#negotiator = negotiator;
@@ -237,12 +338,13 @@ export class Call {
       case "connecting":
         return this.#view.state === "calling" ? this.#change({ state: "connecting" }) : undefined;
       case "connected":
-        return this.#change({ state: "connected" });
+        return this.#change({ state: "connected", connectedAt: this.#view.connectedAt ?? this.#clock.time() });
       case "interrupted":
         return this.#change({ state: "reconnecting" });
       case "closed":
         return this.#end("left");
       case "failed":
+        if (this.#peerMissing) return this.#end("left");
         this.#sayGoodbye("no-path");
         return this.#end("no-path");
     }
@@ -262,6 +364,8 @@ export class Call {
     this.#clock.clearTimeout(this.#ringTimer);
     this.#negotiator?.close();
     this.#negotiator = null;
+    this.#channel.attach(null);
+    this.#peerToken = null;
     this.#offer = null;
     this.#candidates = [];
     closeStream(this.#view.localStream);
@@ -281,7 +385,10 @@ export class Call {
  * @returns {CallView}
  */
 function blankView(state) {
-  return { state, reason: null, peer: "", localStream: null, remoteStream: null, shortage: null, mediaError: null };
+  return {
+    state, reason: null, peer: "", localStream: null, remoteStream: null, shortage: null, mediaError: null, connectedAt: null,
+    remote: null,
+  };
 }
 
 /**

@@ -1,12 +1,14 @@
 /**
- * One peer connection from offer to connected, by the perfect-negotiation pattern of the WebRTC specification with
- * three additions, each of which a real browser made necessary:
+ * One peer connection from offer to connected and back to connected after an interruption, by the perfect-negotiation
+ * pattern of the WebRTC specification with additions, each of which a real browser made necessary:
  *
  * - Every step runs in one queue, and an own offer that yields is dropped with its whole peer connection. After a
  *   rollback, Chromium's connection now and then never gathers a candidate.
  * - A watchdog: a connection that cannot gather or whose path is blocked raises no event at all.
  * - Starting afresh, once, with a new peer connection, instead of restarting ICE on one that never worked. The other
  *   side sees it by the session id in the description's `o=` line and starts afresh as well.
+ * - A connection that once worked restarts ICE when it is interrupted, and goes on trying for a minute. Either side may
+ *   do so, as only one of them may have noticed; the one whose offer is in force begins, so that they rarely collide.
  *
  * @typedef {import("./clock.js").Clock} Clock
  * @typedef {import("./wire.js").Description} Description
@@ -21,6 +23,7 @@
  * @property {(type: "SDP" | "ICE", payload: Description | Candidate | RTCIceCandidateInit) => void} send
  * @property {(progress: Progress) => void} onProgress
  * @property {(stream: MediaStream) => void} onRemoteStream
+ * @property {(channel: RTCDataChannel) => void} onChannel a channel to the other page; a fresh start brings a fresh one
  * @property {Clock} [clock]
  */
 import { systemClock } from "./clock.js";
@@ -28,6 +31,17 @@ import { systemClock } from "./clock.js";
 const CONNECT_PATIENCE = 12_000;
 const MAX_WAITING_CANDIDATES = 100;
 const FRESH_STARTS = 1;
+/** A connection that is `disconnected` often heals by itself within this time. */
+const HEALING = 2_500;
+/** How much longer the side waits whose offer is not the one in force. */
+const COURTESY = 3_500;
+const RESTART_PAUSE = 5_000;
+const RECOVERY_PATIENCE = 60_000;
+/** Then the peer connection itself is taken to be broken. */
+const ICE_RESTARTS = 2;
+/** Both pages make the channel themselves, so that a page that has none is not bothered with one. */
+const CHANNEL = { negotiated: true, id: 0 };
+const KINDS = /** @type {const} */ (["audio", "video"]);
 
 export class Negotiator {
   /** @type {NegotiatorOptions} */ #options;
@@ -39,6 +53,9 @@ export class Negotiator {
   #freshStarts = FRESH_STARTS;
   /** Whether the description in force is our offer: then it is also ours to start afresh. */
   #offering = false;
+  #wasConnected = false;
+  #restarts = 0;
+  /** @type {any} Runs while the connection is interrupted. */ #recovery = null;
   #closed = false;
 
   /** @param {NegotiatorOptions} options */
@@ -66,9 +83,43 @@ export class Negotiator {
     });
   }
 
+  /**
+   * Sends another track of this kind instead of the present one, or nothing.
+   *
+   * @param {"audio" | "video"} kind
+   * @param {MediaStreamTrack | null} track
+   */
+  replaceTrack(kind, track) {
+    this.#step(async () => {
+      const transceiver = this.#peer.getTransceivers().find(({ receiver }) => receiver.track.kind === kind);
+      await transceiver?.sender.replaceTrack(track).catch((error) => console.error("Track refused:", error));
+    });
+  }
+
+  /** The network has changed: what was agreed on the old one may no longer lead anywhere. */
+  networkChanged() {
+    if (this.#wasConnected) this.#restart();
+  }
+
+  /** The other side can be reached again: a restart that did not get through is made anew. */
+  peerReachable() {
+    if (this.#recovery !== null) this.#restart();
+  }
+
+  /** @returns {Promise<RTCStatsReport>} */
+  stats() {
+    return this.#peer.getStats();
+  }
+
+  /** The two descriptions in force, ours first. */
+  get descriptions() {
+    return [this.#peer.localDescription?.sdp ?? "", this.#peer.remoteDescription?.sdp ?? ""];
+  }
+
   close() {
     this.#closed = true;
     this.#clock.clearTimeout(this.#watchdog);
+    this.#clock.clearTimeout(this.#recovery);
     this.#peer.close();
   }
 
@@ -85,10 +136,10 @@ export class Negotiator {
 
   async #sendOffer() {
     const peer = this.#peer;
-    // What we do not send we may still receive.
-    for (const kind of ["audio", "video"]) {
+    // What we do not send we may still receive, and send later.
+    for (const kind of KINDS) {
       const known = peer.getTransceivers().some(({ receiver }) => receiver.track.kind === kind);
-      if (!known) peer.addTransceiver(kind, { direction: "recvonly" });
+      if (!known) peer.addTransceiver(kind, { direction: "sendrecv", streams: [this.#options.stream] });
     }
     await peer.setLocalDescription();
     this.#sendLocalDescription("offer");
@@ -103,6 +154,11 @@ export class Negotiator {
     if (collides || replaced) this.#startAfresh();
     await this.#peer.setRemoteDescription(offer);
     this.#offering = false;
+    for (const transceiver of this.#peer.getTransceivers()) {
+      if (transceiver.direction !== "recvonly") continue;
+      transceiver.direction = "sendrecv";
+      transceiver.sender.setStreams?.(this.#options.stream);
+    }
     await this.#addWaitingCandidates();
     await this.#peer.setLocalDescription();
     this.#sendLocalDescription("answer");
@@ -142,17 +198,38 @@ export class Negotiator {
   }
 
   #createPeer() {
-    const { createPeer, stream, send, onRemoteStream } = this.#options;
+    const { createPeer, stream, send, onChannel } = this.#options;
     const peer = createPeer();
     for (const track of stream.getTracks()) peer.addTrack(track, stream);
     peer.onicecandidate = ({ candidate }) => {
       if (candidate !== null && peer === this.#peer) send("ICE", candidate.toJSON());
     };
-    peer.ontrack = ({ track, streams }) => onRemoteStream(streams[0] ?? new MediaStream([track]));
+    this.#followTracks(peer);
     peer.onconnectionstatechange = () => {
       if (peer === this.#peer && !this.#closed) this.#follow(peer);
     };
+    onChannel(peer.createDataChannel("call", CHANNEL));
     return peer;
+  }
+
+  /**
+   * A track is shown when something arrives on it: a player waits for the first picture of a camera that is off.
+   *
+   * @param {RTCPeerConnection} peer
+   */
+  #followTracks(peer) {
+    /** @type {MediaStream | null} */
+    let stream = null;
+    peer.ontrack = ({ track }) => {
+      const show = () => {
+        if (peer !== this.#peer || this.#closed) return;
+        stream ??= new MediaStream();
+        stream.addTrack(track);
+        this.#options.onRemoteStream(stream);
+      };
+      if (track.muted) track.addEventListener("unmute", show, { once: true });
+      else show();
+    };
   }
 
   #startAfresh() {
@@ -165,14 +242,42 @@ export class Negotiator {
     switch (peer.connectionState) {
       case "connected":
         this.#clock.clearTimeout(this.#watchdog);
+        this.#clock.clearTimeout(this.#recovery);
+        this.#recovery = null;
         this.#freshStarts = FRESH_STARTS;
+        this.#restarts = 0;
+        this.#wasConnected = true;
         this.#watchTransport(peer);
         return this.#options.onProgress("connected");
       case "disconnected":
-        return this.#options.onProgress("interrupted");
+        return this.#interrupted(HEALING);
       case "failed":
-        return this.#recover();
+        return this.#wasConnected ? this.#interrupted(0) : this.#recover();
     }
+  }
+
+  /** @param {number} delay until ICE is restarted */
+  #interrupted(delay) {
+    this.#recovery ??= this.#clock.setTimeout(() => this.#options.onProgress("failed"), RECOVERY_PATIENCE);
+    this.#options.onProgress("interrupted");
+    this.#watchRestart(delay);
+  }
+
+  /** @param {number} delay */
+  #watchRestart(delay) {
+    this.#watch(this.#offering ? delay : delay + COURTESY, () => {
+      if (this.#peer.connectionState !== "connected") this.#restart();
+    });
+  }
+
+  #restart() {
+    this.#watchRestart(RESTART_PAUSE);
+    this.#restarts += 1;
+    this.#step(async () => {
+      if (this.#restarts > ICE_RESTARTS) this.#startAfresh();
+      else this.#peer.restartIce();
+      await this.#sendOffer();
+    });
   }
 
   /**
@@ -193,13 +298,18 @@ export class Negotiator {
 
   #connecting() {
     if (this.#closed || this.#peer.connectionState === "connected") return;
+    if (this.#wasConnected) return this.#watchRestart(RESTART_PAUSE);
     this.#options.onProgress("connecting");
-    this.#watch();
+    this.#watch(CONNECT_PATIENCE, () => this.#recover());
   }
 
-  #watch() {
+  /**
+   * @param {number} milliseconds
+   * @param {() => void} otherwise what is done if the connection is not there by then
+   */
+  #watch(milliseconds, otherwise) {
     this.#clock.clearTimeout(this.#watchdog);
-    this.#watchdog = this.#clock.setTimeout(() => this.#recover(), CONNECT_PATIENCE);
+    this.#watchdog = this.#clock.setTimeout(otherwise, milliseconds);
   }
 
   /** One more try: the side whose offer was answered makes a fresh one, the other waits for it. */
@@ -207,7 +317,7 @@ export class Negotiator {
     if (this.#freshStarts === 0) return this.#options.onProgress("failed");
     this.#freshStarts -= 1;
     this.#options.onProgress("interrupted");
-    this.#watch();
+    this.#watch(CONNECT_PATIENCE, () => this.#recover());
     if (!this.#offering) return;
     this.#step(async () => {
       this.#startAfresh();

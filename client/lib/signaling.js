@@ -16,6 +16,7 @@
  * @property {(status: SignalingStatus) => void} onStatus
  * @property {(from: string, type: string, payload: unknown) => void} onRelayed
  * @property {(failure: Failure) => void} onFailure the relay or API Gateway could not do what we asked
+ * @property {() => boolean} [mayRenew] whether a new id would harm nothing now
  */
 import { systemClock } from "./clock.js";
 import { parseFrame } from "./wire.js";
@@ -25,6 +26,9 @@ const KEEPALIVE = 4.5 * 60_000;
 const ID_PATIENCE = 10_000;
 const BACKOFF = [0, 300, 1_200, 2_700, 4_800, 7_000, 15_000, 30_000];
 const JITTER = 1_000;
+/** API Gateway ends a connection after 2 hours: a new one takes its place before, at a moment that suits. */
+const RENEWAL = 115 * 60_000;
+const RENEWAL_RETRY = 30_000;
 /** Asks for nothing but the own id. */
 const EMPTY = "";
 
@@ -37,6 +41,7 @@ export class Signaling {
   /** @type {SignalingStatus} */ #status = { name: "connecting" };
   #attempts = 0;
   /** @type {any} The one thing being waited for: the id, the next keepalive, or the next attempt. */ #timer;
+  /** @type {any} */ #renewal;
 
   /**
    * @param {SignalingHandlers & { open: () => WebSocket, clock?: Clock, random?: () => number }} options
@@ -56,6 +61,11 @@ export class Signaling {
     this.#socket = socket;
     // Not every failure to connect ends in an event soon: the wait covers the handshake, too.
     this.#awaitId(socket);
+    this.#listen(socket);
+  }
+
+  /** @param {WebSocket} socket */
+  #listen(socket) {
     socket.onopen = () => socket.send(EMPTY);
     socket.onmessage = ({ data }) => this.#receive(socket, data);
     socket.onclose = () => this.#lose(socket, "lost");
@@ -94,6 +104,7 @@ export class Signaling {
     this.#attempts = 0;
     this.#keepAlive();
     if (this.#status.name === "open" && this.#status.connectionId === connectionId) return;
+    this.#planRenewal(RENEWAL);
     this.#setStatus({ name: "open", connectionId });
   }
 
@@ -103,6 +114,31 @@ export class Signaling {
       this.#socket.send(EMPTY);
       this.#awaitId(this.#socket);
     });
+  }
+
+  /** @param {number} delay */
+  #planRenewal(delay) {
+    this.#clock.clearTimeout(this.#renewal);
+    this.#renewal = this.#clock.setTimeout(() => this.#renew(), delay);
+  }
+
+  /** The old socket serves until the new one knows its id, so that there is no moment without one. */
+  #renew() {
+    this.#planRenewal(RENEWAL_RETRY);
+    const old = this.#socket;
+    if (old === null || this.#handlers.mayRenew?.() === false) return;
+    const next = this.#open();
+    next.onopen = () => next.send(EMPTY);
+    next.onmessage = ({ data }) => {
+      if (parseFrame(data).kind !== "answer") return;
+      if (this.#socket !== old) return next.close();
+      this.#socket = next;
+      this.#listen(next);
+      this.#receive(next, data);
+      old.close();
+    };
+    // One that has no id when the next try is due never gets one.
+    this.#clock.setTimeout(() => this.#socket !== next && next.close(), RENEWAL_RETRY);
   }
 
   /** @param {WebSocket} socket */
@@ -117,6 +153,7 @@ export class Signaling {
   #lose(socket, name) {
     if (socket !== this.#socket) return;
     this.#socket = null;
+    this.#clock.clearTimeout(this.#renewal);
     socket.close();
     const delay = BACKOFF[Math.min(this.#attempts, BACKOFF.length - 1)] + this.#random() * JITTER;
     this.#attempts += 1;

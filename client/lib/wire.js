@@ -104,6 +104,17 @@ export function readGoodbye(payload) {
 }
 
 /**
+ * The proof in a REBIND that its sender is who is being talked to, under a new id.
+ *
+ * @param {unknown} payload
+ * @returns {string | null}
+ */
+export function readRebind(payload) {
+  const token = asObject(payload)?.token;
+  return isId(token) ? token : null;
+}
+
+/**
  * @param {unknown} data
  * @returns {Record<string, unknown> | null}
  */
@@ -121,7 +132,7 @@ function parseObject(data) {
  * @param {unknown} value
  * @returns {Record<string, unknown> | null}
  */
-function asObject(value) {
+export function asObject(value) {
   return typeof value === "object" && value !== null ? /** @type {Record<string, unknown>} */ (value) : null;
 }
 
@@ -134,6 +145,6 @@ function asText(value) {
  * @param {unknown} value
  * @returns {value is string}
  */
-function isId(value) {
+export function isId(value) {
   return typeof value === "string" && value !== "" && value.length <= MAX_ID_LENGTH;
 }

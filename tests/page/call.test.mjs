@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Call } from "../../client/lib/call.js";
 import { MediaError } from "../../client/lib/media.js";
-import { FakeClock, FakePeer, FakeStream, candidate, sdp, settled } from "./fakes.mjs";
+import { FakeChannel, FakeClock, FakePeer, FakeStream, candidate, sdp, settled } from "./fakes.mjs";
 
 /** A page's call whose messages are kept until they are delivered, in whatever order a test likes. */
 class Page {
@@ -11,12 +11,14 @@ class Page {
   outbox = [];
   streams = [];
   states = [];
+  chats = [];
   mediaError = null;
 
   constructor(id) {
     this.id = id;
     this.call = new Call({
-      ownId: () => id,
+      ownId: () => this.id,
+      onChat: (text) => this.chats.push(text),
       clock: this.clock,
       send: (to, type, payload) => Boolean(this.outbox.push({ to, type, payload })),
       openMedia: async () => {
@@ -42,6 +44,7 @@ class Page {
     const copy = JSON.parse(JSON.stringify(payload));
     if (type === "SDP") this.call.receiveDescription(copy, from);
     if (type === "ICE") this.call.receiveCandidate(copy, from);
+    if (type === "REBIND") this.call.receiveRebind(copy, from);
     if (type === "BYE") this.call.receiveGoodbye(copy, from);
   }
 
@@ -68,6 +71,13 @@ async function connected() {
   callee.call.accept();
   await deliver(...pages);
   for (const { peers } of pages) peers.at(-1).become("connected");
+  return pages;
+}
+
+/** A call between two pages of this kind, which also have a channel to each other. */
+async function befriended() {
+  const pages = await connected();
+  FakeChannel.connect(...pages.map(({ peers }) => peers.at(-1).channel));
   return pages;
 }
 
@@ -163,9 +173,9 @@ test("nobody answers: both sides stop ringing", async () => {
   const [caller, callee] = pages;
   caller.call.call("b=");
   await deliver(...pages);
-  await callee.clock.advance(45_000);
+  await callee.clock.advance(30_000);
   assert.equal(callee.reason, "missed");
-  await caller.clock.advance(45_000);
+  await caller.clock.advance(30_000);
   assert.equal(caller.reason, "no-answer");
 });
 
@@ -214,16 +224,160 @@ test("a connection that never comes up is tried once more with new peer connecti
   assert.deepEqual([caller.reason, callee.reason], ["no-path", "no-path"]);
 });
 
-test("a call that breaks comes back by a fresh start", async () => {
+test("a call that breaks restarts ICE on the same connection, begun by the side that called", async () => {
   const pages = await connected();
   const [caller, callee] = pages;
   for (const { peers } of pages) peers[0].become("disconnected");
   assert.deepEqual(pages.map(({ state }) => state), ["reconnecting", "reconnecting"]);
-  for (const { peers } of pages) peers[0].become("failed");
+  await Promise.all(pages.map(({ clock }) => clock.advance(2_500)));
   await deliver(...pages);
+  assert.deepEqual([caller.peers[0].restarts, callee.peers[0].restarts], [1, 0]);
+  for (const { peers } of pages) peers[0].become("connected");
+  assert.deepEqual(pages.map(({ state }) => state), ["connected", "connected"]);
+  await Promise.all(pages.map(({ clock }) => clock.advance(120_000)));
+  assert.deepEqual(pages.map(({ state, peers }) => [state, peers.length]), [["connected", 1], ["connected", 1]]);
+});
+
+test("a call whose connection stays broken gets a new one, and the time it has been going on counts on", async () => {
+  const pages = await connected();
+  const [caller, callee] = pages;
+  const since = caller.call.view.connectedAt;
+  for (const { peers } of pages) peers[0].become("failed");
+  for (let second = 0; second < 30 && callee.peers.length === 1; second += 1) {
+    await Promise.all(pages.map(({ clock }) => clock.advance(1_000)));
+    await deliver(...pages);
+  }
+  assert.equal(callee.peers[1].remoteDescription.sdp, caller.peers[1].localDescription.sdp);
   for (const { peers } of pages) peers[1].become("connected");
   assert.deepEqual(pages.map(({ state }) => state), ["connected", "connected"]);
-  assert.equal(callee.peers[1].remoteDescription.sdp, caller.peers[1].localDescription.sdp);
+  assert.equal(caller.call.view.connectedAt, since);
+});
+
+test("a call that stays broken for a minute ends", async () => {
+  const pages = await connected();
+  for (const { peers } of pages) peers[0].become("failed");
+  await pages[0].clock.advance(59_000);
+  assert.equal(pages[0].state, "reconnecting");
+  await pages[0].clock.advance(1_000);
+  assert.equal(pages[0].reason, "no-path");
+});
+
+test("the side that did not call restarts when only it has noticed", async () => {
+  const pages = await connected();
+  const [caller, callee] = pages;
+  callee.peers[0].become("failed");
+  await callee.clock.advance(3_500);
+  await deliver(...pages);
+  assert.equal(callee.peers[0].restarts, 1);
+  assert.equal(callee.peers[0].remoteDescription.type, "answer");
+  assert.equal(caller.state, "connected");
+});
+
+test("back on a network, ICE restarts at once", async () => {
+  const pages = await connected();
+  pages[1].call.networkChanged();
+  await deliver(...pages);
+  assert.equal(pages[1].peers[0].restarts, 1);
+  await pages[1].clock.advance(60_000);
+  assert.deepEqual([pages[1].peers[0].restarts, pages[1].state], [1, "connected"]);
+});
+
+test("a new id reaches the peer over the channel, and hanging up reaches the new id", async () => {
+  const pages = await befriended();
+  const [caller, callee] = pages;
+  callee.call.signalingLost();
+  callee.id = "n=";
+  callee.call.signalingOpened();
+  assert.equal(caller.call.view.peer, "n=");
+  caller.call.hangUp();
+  await deliver(...pages);
+  assert.equal(callee.reason, "left");
+});
+
+test("a new id reaches the peer over the relay while the channel is down", async () => {
+  const pages = await befriended();
+  const [caller, callee] = pages;
+  for (const { peers } of pages) peers[0].channel.readyState = "closing";
+  for (const { peers } of pages) peers[0].become("failed");
+  callee.id = "n=";
+  caller.call.relayFailed({ code: "peer_gone", message: "" });
+  assert.equal(caller.state, "reconnecting", "it may come back under another id");
+  callee.call.signalingOpened();
+  await deliver(...pages);
+  assert.equal(caller.call.view.peer, "n=");
+  assert.ok(caller.peers[0].restarts > 0);
+  assert.equal(caller.peers[0].remoteDescription.type, "answer");
+});
+
+test("a peer that does not come back under another id has left", async () => {
+  const [caller] = await befriended();
+  caller.peers[0].become("failed");
+  caller.call.relayFailed({ code: "peer_gone", message: "" });
+  await caller.clock.advance(60_000);
+  assert.equal(caller.reason, "left");
+});
+
+test("a stranger without the proof does not take the peer's place", async () => {
+  const [caller] = await befriended();
+  for (const payload of [null, {}, { token: "" }, { token: "guess" }, { token: null }]) caller.call.receiveRebind(payload, "c=");
+  assert.equal(caller.call.view.peer, "b=");
+  const [plain] = await connected();
+  for (const payload of [null, {}, { token: null }]) plain.call.receiveRebind(payload, "c=");
+  assert.equal(plain.call.view.peer, "b=");
+});
+
+test("each side knows whether the other is muted, from the start and after a change", async () => {
+  const pages = await connected();
+  const [caller, callee] = pages;
+  assert.equal(caller.call.view.remote, null);
+  callee.call.tellStatus({ muted: true, camera: true, sharing: false });
+  FakeChannel.connect(...pages.map(({ peers }) => peers[0].channel));
+  assert.deepEqual(caller.call.view.remote, { muted: true, camera: true, sharing: false });
+  callee.call.tellStatus({ muted: false, camera: false, sharing: true });
+  assert.deepEqual(caller.call.view.remote, { muted: false, camera: false, sharing: true });
+});
+
+test("what is written arrives, and only from the page at the other end", async () => {
+  const pages = await befriended();
+  assert.equal(pages[0].call.chat("<b>hello</b>"), true);
+  assert.deepEqual(pages.map(({ chats }) => chats), [[], ["<b>hello</b>"]]);
+  pages[0].call.hangUp();
+  assert.equal(pages[0].call.chat("too late"), false);
+});
+
+test("tracks are replaced without a new offer, also after a fresh start", async () => {
+  const pages = await connected();
+  const [caller] = pages;
+  const screen = { kind: "video" };
+  caller.call.replaceTrack("video", screen);
+  await deliver(...pages);
+  assert.deepEqual(caller.peers[0].transceivers.map(({ sender }) => sender.track?.kind), ["audio", "video"]);
+  assert.equal(caller.peers[0].transceivers[1].sender.track, screen);
+  assert.equal(caller.outbox.length, 0);
+});
+
+test("somebody who rings again and again is told busy for a while", async () => {
+  const callee = new Page("b=");
+  for (let ring = 0; ring < 4; ring += 1) {
+    callee.receive(offer(100 + ring), "a=");
+    callee.call.hangUp();
+  }
+  assert.deepEqual(callee.sent("BYE").map(({ reason }) => reason), ["declined", "declined", "declined", "busy"]);
+  callee.receive(offer(), "c=");
+  assert.equal(callee.call.view.peer, "c=");
+  callee.call.hangUp();
+  await callee.clock.advance(60_000);
+  callee.receive(offer(200), "a=");
+  assert.equal(callee.state, "ringing");
+});
+
+test("many who ring one after the other cannot ring all the time", () => {
+  const callee = new Page("b=");
+  for (let ring = 0; ring < 50; ring += 1) {
+    callee.receive(offer(300 + ring), `s${ring}=`);
+    callee.call.hangUp();
+  }
+  assert.equal(callee.states.filter((state) => state === "ringing").length, 12);
 });
 
 test("candidates of a fresh start that overtake its offer wait for it", async () => {

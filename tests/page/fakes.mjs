@@ -11,6 +11,10 @@ export class FakeClock {
     return timer;
   }
 
+  time() {
+    return this.now;
+  }
+
   clearTimeout(timer) {
     this.timers.delete(timer);
   }
@@ -73,6 +77,27 @@ export class FakeStream {
   }
 }
 
+/** One end of a channel between two pages; `connect` joins two of them. */
+export class FakeChannel {
+  readyState = "connecting";
+  other = null;
+
+  constructor(options) {
+    this.options = options;
+  }
+
+  static connect(one, other) {
+    Object.assign(one, { other, readyState: "open" });
+    Object.assign(other, { other: one, readyState: "open" });
+    one.onopen();
+    other.onopen();
+  }
+
+  send(data) {
+    this.other.onmessage({ data });
+  }
+}
+
 /** Holds to the signalling states of the specification: what is called in the wrong one is refused, as a browser would. */
 export class FakePeer {
   static created = 0;
@@ -83,18 +108,31 @@ export class FakePeer {
   candidates = [];
   transceivers = [];
   transport = { state: "connected" };
+  restarts = 0;
   closed = false;
 
   constructor() {
     this.session = ++FakePeer.created;
   }
 
-  addTrack({ kind }) {
-    this.addTransceiver(kind, { direction: "sendrecv" });
+  addTrack(track) {
+    this.addTransceiver(track.kind, { direction: "sendrecv" }).sender.track = track;
   }
 
   addTransceiver(kind, { direction }) {
-    this.transceivers.push({ direction, receiver: { track: { kind }, transport: this.transport } });
+    const sender = { track: null, async replaceTrack(track) { this.track = track; } };
+    const transceiver = { direction, sender, receiver: { track: { kind }, transport: this.transport } };
+    this.transceivers.push(transceiver);
+    return transceiver;
+  }
+
+  createDataChannel(label, options) {
+    this.channel = new FakeChannel(options);
+    return this.channel;
+  }
+
+  restartIce() {
+    this.restarts += 1;
   }
 
   getTransceivers() {

@@ -6,6 +6,7 @@ import { FakeClock, FakeSocket } from "./fakes.mjs";
 function start() {
   const clock = new FakeClock();
   const sockets = [];
+  const quiet = { now: true };
   const seen = { statuses: [], relayed: [], failures: [] };
   const signaling = new Signaling({
     open: () => (sockets.push(new FakeSocket()), sockets.at(-1)),
@@ -14,9 +15,10 @@ function start() {
     onStatus: (status) => seen.statuses.push(status),
     onRelayed: (...message) => seen.relayed.push(message),
     onFailure: (failure) => seen.failures.push(failure),
+    mayRenew: () => quiet.now,
   });
   signaling.connect();
-  return { clock, sockets, signaling, ...seen };
+  return { clock, quiet, sockets, signaling, ...seen };
 }
 
 test("an empty frame asks for the id, and nothing is sent before it is known", () => {
@@ -72,7 +74,7 @@ test("a lost socket is opened again, later and later, and shows the new id", asy
   const waits = [];
   for (let attempt = 0; attempt < 9; attempt += 1) {
     sockets.at(-1).drop();
-    const { at } = [...clock.timers.values()][0];
+    const at = Math.min(...[...clock.timers.values()].map((timer) => timer.at));
     waits.push(at - clock.now);
     await clock.advance(at - clock.now);
   }
@@ -106,4 +108,53 @@ test("a server that opens the socket but never says an id is called silent", asy
   sockets[0].open();
   await clock.advance(10_000);
   assert.deepEqual(statuses, [{ name: "silent" }]);
+});
+
+/** Lets time pass as on a relay that answers every keepalive at once. */
+async function pass(clock, sockets, milliseconds) {
+  for (let passed = 0; passed < milliseconds; passed += 5_000) {
+    const before = sockets.map(({ sent }) => sent.length);
+    await clock.advance(5_000);
+    sockets.forEach((socket, index) => {
+      if (socket.sent.length > (before[index] ?? 0) && socket.readyState === 1) socket.receive({ connectionId: `${index}=` });
+    });
+  }
+}
+
+test("before API Gateway's 2 hours are over a new socket takes the old one's place, with no moment without an id", async () => {
+  const { clock, sockets, statuses, signaling } = start();
+  sockets[0].open();
+  sockets[0].receive({ connectionId: "0=" });
+  await pass(clock, sockets, 115 * 60_000);
+  assert.equal(sockets.length, 2);
+  assert.equal(signaling.send("still the old one"), true);
+  assert.equal(sockets[0].sent.at(-1), "still the old one");
+  sockets[1].open();
+  sockets[1].receive({ connectionId: "1=" });
+  assert.deepEqual(statuses, [{ name: "open", connectionId: "0=" }, { name: "open", connectionId: "1=" }]);
+  assert.equal(sockets[0].readyState, 3);
+  await pass(clock, sockets, 115 * 60_000 - 10_000);
+  assert.equal(sockets.length, 2);
+});
+
+test("a renewal waits until a new id harms nothing", async () => {
+  const { clock, sockets, quiet } = start();
+  quiet.now = false;
+  sockets[0].open();
+  sockets[0].receive({ connectionId: "0=" });
+  await pass(clock, sockets, 118 * 60_000);
+  assert.equal(sockets.length, 1);
+  quiet.now = true;
+  await pass(clock, sockets, 60_000);
+  assert.equal(sockets.length >= 2, true);
+});
+
+test("a renewal that gets no id leaves the old socket in use", async () => {
+  const { clock, sockets, signaling } = start();
+  sockets[0].open();
+  sockets[0].receive({ connectionId: "0=" });
+  await pass(clock, sockets, 116 * 60_000);
+  assert.equal(sockets[1].readyState, 3);
+  assert.equal(signaling.send("frame"), true);
+  assert.equal(sockets[0].sent.at(-1), "frame");
 });
