@@ -45,6 +45,8 @@ export function translateDocument(document, language) {
     const { text: words, label, placeholder } = /** @type {HTMLElement} */ (element).dataset;
     if (words) element.textContent = text(/** @type {TextKey} */ (words));
     if (label) element.setAttribute("aria-label", text(/** @type {TextKey} */ (label)));
+    const key = element.getAttribute("aria-keyshortcuts");
+    if (label && element instanceof HTMLButtonElement) element.title = text(/** @type {TextKey} */ (label)) + (key ? ` (${key})` : "");
     if (placeholder) element.setAttribute("placeholder", text(/** @type {TextKey} */ (placeholder)));
   }
 }

@@ -2,15 +2,17 @@
  * Camera and microphone: as much of them as there is, or one plain name for what is wrong.
  *
  * @typedef {"denied" | "insecure" | "in-use" | "unfit" | "unknown"} MediaProblem
- * @typedef {"no-camera" | "no-microphone" | "watch-only"} Shortage
+ * @typedef {"no-camera" | "no-microphone" | "watch-only" | "chose-sound" | "chose-nothing"} Shortage
  * @typedef {{ stream: MediaStream, shortage: Shortage | null }} Media
+ * @typedef {"everything" | "sound" | "nothing"} Wish what the person wants to send
+ * @typedef {{ audio?: string, video?: string }} Choice device ids; a device that is gone is no error
  */
 
-/** @type {{ constraints: MediaStreamConstraints, shortage: Shortage | null }[]} */
-const CHOICES = [
-  { constraints: { audio: true, video: true }, shortage: null },
-  { constraints: { audio: true, video: false }, shortage: "no-camera" },
-  { constraints: { audio: false, video: true }, shortage: "no-microphone" },
+/** @type {{ audio: boolean, video: boolean, shortage: Shortage | null }[]} */
+const ATTEMPTS = [
+  { audio: true, video: true, shortage: null },
+  { audio: true, video: false, shortage: "no-camera" },
+  { audio: false, video: true, shortage: "no-microphone" },
 ];
 
 export class MediaError extends Error {
@@ -29,15 +31,20 @@ export class MediaError extends Error {
  *
  * @param {Pick<MediaDevices, "getUserMedia"> | undefined} devices absent where the page is not served securely
  * @param {() => MediaStream} [emptyStream]
+ * @param {Wish} [wish]
+ * @param {Choice} [choice]
  * @returns {Promise<Media>}
  */
-export async function openMedia(devices, emptyStream = () => new MediaStream()) {
+export async function openMedia(devices, emptyStream = () => new MediaStream(), wish = "everything", choice = {}) {
+  if (wish === "nothing") return { stream: emptyStream(), shortage: "chose-nothing" };
   if (devices === undefined) throw new MediaError("insecure", undefined);
   /** @type {unknown} */
   let firstFailure;
-  for (const { constraints, shortage } of CHOICES) {
+  for (const { audio, video, shortage } of ATTEMPTS) {
+    if (video && wish === "sound") continue;
     try {
-      return { stream: await devices.getUserMedia(constraints), shortage };
+      const constraints = { audio: audio && prefer(choice.audio), video: video && prefer(choice.video) };
+      return { stream: await devices.getUserMedia(constraints), shortage: wish === "sound" ? "chose-sound" : shortage };
     } catch (error) {
       // A refusal is an answer: asking again for less would only nag.
       const problem = mediaProblem(error);
@@ -47,6 +54,14 @@ export async function openMedia(devices, emptyStream = () => new MediaStream()) 
   }
   if (nameOf(firstFailure) === "NotFoundError") return { stream: emptyStream(), shortage: "watch-only" };
   throw new MediaError(mediaProblem(firstFailure), firstFailure);
+}
+
+/**
+ * @param {string | undefined} deviceId
+ * @returns {MediaTrackConstraints | true}
+ */
+export function prefer(deviceId) {
+  return deviceId === undefined ? true : { deviceId: { ideal: deviceId } };
 }
 
 /** @param {MediaStream | null} stream */

@@ -3,6 +3,7 @@
  * text, never as markup.
  *
  * @typedef {import("./call.js").CallView} CallView
+ * @typedef {import("./devices.js").DevicesView} DevicesView
  * @typedef {import("./i18n.js").TextKey} TextKey
  * @typedef {import("../message.js").Status} Status
  * @typedef {ReturnType<typeof import("./i18n.js").translator>} Translate
@@ -20,17 +21,31 @@ const SIGNALING_STATES = {
 
 /** The elements that scripts, people and tests rely on. */
 export const elements = {
-  ownId: /** @type {HTMLInputElement} */ (byId("localConnectionId")),
-  remoteId: /** @type {HTMLInputElement} */ (byId("remoteConnectionId")),
-  localVideo: /** @type {HTMLVideoElement} */ (byId("localVideo")),
-  remoteVideo: /** @type {HTMLVideoElement} */ (byId("remoteVideo")),
-  dialer: /** @type {HTMLFormElement} */ (byId("dialer")),
-  call: /** @type {HTMLButtonElement} */ (byId("call")),
-  hangup: /** @type {HTMLButtonElement} */ (byId("hangup")),
-  accept: /** @type {HTMLButtonElement} */ (byId("accept")),
-  decline: /** @type {HTMLButtonElement} */ (byId("decline")),
-  copy: /** @type {HTMLButtonElement} */ (byId("copy")),
+  ownId: byId("localConnectionId", HTMLInputElement),
+  remoteId: byId("remoteConnectionId", HTMLInputElement),
+  localVideo: byId("localVideo", HTMLVideoElement),
+  remoteVideo: byId("remoteVideo", HTMLVideoElement),
+  dialer: byId("dialer", HTMLFormElement),
+  call: byId("call", HTMLButtonElement),
+  hangup: byId("hangup", HTMLButtonElement),
+  accept: byId("accept", HTMLButtonElement),
+  decline: byId("decline", HTMLButtonElement),
+  copy: byId("copy", HTMLButtonElement),
+  copyLink: byId("copyLink", HTMLButtonElement),
+  shareLink: byId("shareLink", HTMLButtonElement),
+  mute: byId("mute", HTMLButtonElement),
+  camera: byId("camera", HTMLButtonElement),
+  flip: byId("flip", HTMLButtonElement),
+  share: byId("share", HTMLButtonElement),
+  talk: byId("talk", HTMLButtonElement),
+  unlock: byId("unlock", HTMLButtonElement),
+  withoutCamera: byId("withoutCamera", HTMLButtonElement),
+  watchOnly: byId("watchOnly", HTMLButtonElement),
   stage: byId("stage"),
+  veil: byId("veil"),
+  remoteStatus: byId("remoteStatus"),
+  fallback: byId("fallback"),
+  lobby: byId("lobby"),
   incoming: byId("incoming"),
   caller: byId("caller"),
   state: byId("state"),
@@ -41,39 +56,72 @@ export const elements = {
 /**
  * @param {CallView} view
  * @param {Status} status
+ * @param {DevicesView} devices
  * @param {Translate} text
  */
-export function showCall(view, status, text) {
+export function showCall(view, status, devices, text) {
   const { state, reason } = view;
   const shown = state === "idle" ? SIGNALING_STATES[status.name] : state;
   const busy = state !== "idle" && state !== "ended";
   const ringing = state === "ringing";
+  const onStage = busy && !ringing;
 
   elements.state.dataset.state = shown;
   elements.state.dataset.reason = reason ?? "";
-  setText(elements.state, text(/** @type {TextKey} */ (reason === null ? `state.${shown}` : `ended.${reason}`)));
-  setText(elements.hint, hintFor(view, status, text));
+  const words = text(/** @type {TextKey} */ (reason === null ? `state.${shown}` : `ended.${reason}`));
+  setText(elements.state, words);
+  setText(elements.hint, hintFor(view, status, devices, text));
+  elements.fallback.hidden = !(view.mediaError instanceof MediaError);
+  elements.withoutCamera.hidden = view.mediaError instanceof MediaError && view.mediaError.problem === "insecure";
 
-  elements.stage.hidden = !busy || ringing;
-  elements.dialer.hidden = busy && !ringing;
+  const focused = document.activeElement;
+  elements.stage.hidden = !onStage;
+  elements.dialer.hidden = elements.lobby.hidden = onStage;
   if (ringing) setText(elements.caller, text("incoming.title", { peer: view.peer }));
   const rangBefore = !elements.incoming.hidden;
   elements.incoming.hidden = !ringing;
-  if (ringing && !rangBefore) elements.incoming.focus();
   // Both were about to call each other: the call button then means yes. For any other caller it must not, as it may
   // just be being pressed.
   const expected = ringing && elements.remoteId.value.trim() === view.peer;
   elements.call.disabled = status.name !== "open" || (busy && !expected);
   elements.remoteId.readOnly = busy;
+  if (ringing && !rangBefore) elements.incoming.focus();
+  // What had the focus is gone: the keyboard goes on where the page does.
+  else if (focused instanceof HTMLElement && focused.offsetParent === null) (onStage ? elements.stage : elements.call).focus();
 
+  setText(elements.veil, state === "connected" ? "" : words);
+  showRemote(view, text);
+  showDevices(devices);
   play(elements.localVideo, view.localStream);
   play(elements.remoteVideo, view.remoteStream);
+}
+
+/**
+ * @param {CallView} view
+ * @param {Translate} text
+ */
+function showRemote({ state, remote }, text) {
+  const dark = remote !== null && !remote.camera && !remote.sharing;
+  const what = [dark && "dark", remote?.muted && "muted"].filter(Boolean).join("-");
+  setText(elements.remoteStatus, what === "" || state !== "connected" ? "" : text(/** @type {TextKey} */ (`remote.${what}`)));
+  elements.remoteVideo.classList.toggle("dark", dark);
+  elements.talk.hidden = remote === null;
+}
+
+/** @param {DevicesView} devices */
+export function showDevices({ stream, muted, camera, sharing }) {
+  press(elements.mute, muted);
+  press(elements.camera, !camera);
+  press(elements.share, sharing);
+  const track = stream?.getVideoTracks()[0];
+  elements.localVideo.hidden = track === undefined;
+  elements.localVideo.classList.toggle("mirror", !sharing && track?.getSettings?.().facingMode !== "environment");
 }
 
 /** @param {Status} status */
 export function showOwnId(status) {
   elements.ownId.value = status.name === "open" ? status.connectionId : "";
-  elements.copy.disabled = status.name !== "open";
+  for (const button of [elements.copy, elements.copyLink, elements.shareLink]) button.disabled = status.name !== "open";
 }
 
 /** @param {string} words what to do next */
@@ -84,13 +132,14 @@ export function showHint(words) {
 /**
  * @param {CallView} view
  * @param {Status} status
+ * @param {DevicesView} devices
  * @param {Translate} text
  */
-function hintFor({ state, reason, shortage, mediaError }, status, text) {
-  if (mediaError instanceof MediaError) {
-    return text(`media.${mediaError.problem}`, { error: String(mediaError.cause) });
-  }
-  if (shortage !== null) return text(`shortage.${shortage}`);
+function hintFor({ state, reason, shortage, mediaError }, status, devices, text) {
+  if (mediaError instanceof MediaError) return mediaWords(mediaError, text);
+  // A camera or microphone that was missing may have been turned on since.
+  const missing = shortage === "no-microphone" ? devices.muted : !devices.camera && !devices.sharing;
+  if (shortage !== null && missing) return text(`shortage.${shortage}`);
   if (state === "idle") return status.name === "unconfigured" ? text("hint.unconfigured") : "";
   switch (reason) {
     case "no-path":
@@ -106,10 +155,26 @@ function hintFor({ state, reason, shortage, mediaError }, status, text) {
 }
 
 /**
+ * @param {MediaError} error
+ * @param {Translate} text
+ */
+export function mediaWords(error, text) {
+  return text(`media.${error.problem}`, { error: String(error.cause) });
+}
+
+/**
+ * @param {HTMLButtonElement} button
+ * @param {boolean} pressed
+ */
+function press(button, pressed) {
+  button.setAttribute("aria-pressed", String(pressed));
+}
+
+/**
  * @param {HTMLElement} element
  * @param {string} words
  */
-function setText(element, words) {
+export function setText(element, words) {
   // Setting the same text again would make a screen reader say it again.
   if (element.textContent !== words) element.textContent = words;
 }
@@ -121,13 +186,21 @@ function setText(element, words) {
 function play(video, stream) {
   if (video.srcObject === stream) return;
   video.srcObject = stream;
-  // Where the browser refuses to play by itself, the person can press play.
-  if (stream !== null) video.play().catch(() => void (video.controls = video.srcObject !== null));
+  if (video === elements.remoteVideo) elements.unlock.hidden = true;
+  // Without a press a browser may refuse to play sound.
+  if (stream !== null) video.play().catch((error) => {
+    if (video === elements.remoteVideo && error.name === "NotAllowedError") elements.unlock.hidden = false;
+  });
 }
 
-/** @param {string} id */
-function byId(id) {
+/**
+ * @template {HTMLElement} [E=HTMLElement]
+ * @param {string} id
+ * @param {{ new (): E }} [type]
+ * @returns {E}
+ */
+export function byId(id, type = /** @type {{ new (): any }} */ (HTMLElement)) {
   const element = document.getElementById(id);
-  if (element === null) throw new Error(`index.html has no #${id}`);
-  return element;
+  if (element instanceof type) return element;
+  throw new Error(`index.html has no #${id}`);
 }
