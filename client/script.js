@@ -3,7 +3,7 @@ import { Call } from "./lib/call.js";
 import { Chat } from "./lib/chat.js";
 import { ConnectionPanel } from "./lib/connection.js";
 import { Devices } from "./lib/devices.js";
-import { pickLanguage, translateDocument, translator } from "./lib/i18n.js";
+import { loadTable, pickLanguage, translateDocument, translator } from "./lib/i18n.js";
 import { idInLink, linkTo } from "./lib/link.js";
 import { Lobby } from "./lib/lobby.js";
 import { MediaError } from "./lib/media.js";
@@ -11,8 +11,8 @@ import { byId, elements, mediaWords, setText, showCall, showHint, showOwnId } fr
 import { getIceServers, onFailure, onMessage, onStatus, renewWhen, sendMessage } from "./message.js";
 
 const language = pickLanguage(navigator.languages);
-const text = translator(language);
-translateDocument(document, language);
+const text = translator(await loadTable(language));
+translateDocument(document, language, text);
 elements.stuck.remove();
 
 /** @type {import("./message.js").Status} */
@@ -21,9 +21,11 @@ let status = { name: "connecting" };
 const devices = new Devices({
   devices: navigator.mediaDevices,
   onTrack: (kind, track) => call.replaceTrack(kind, track),
-  onChange: ({ muted, camera, sharing }) => {
+  onChange: async ({ muted, camera, sharing }) => {
     call.tellStatus({ muted, camera, sharing });
     show();
+    const cameras = (await devices.list()).filter(({ kind }) => kind === "videoinput");
+    elements.flip.hidden = cameras.length < 2;
   },
 });
 

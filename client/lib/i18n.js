@@ -4,12 +4,7 @@
  * @typedef {keyof typeof import("../i18n/en.js").default} TextKey
  * @typedef {Record<TextKey, string>} Table
  */
-import en from "../i18n/en.js";
-import ko from "../i18n/ko.js";
-
-/** @type {Record<string, Table>} */
-const TABLES = { en, ko };
-const FALLBACK = "en";
+const LANGUAGES = ["en", "ko"];
 
 /**
  * The first of the reader's languages that the page speaks.
@@ -18,15 +13,24 @@ const FALLBACK = "en";
  */
 export function pickLanguage(preferred) {
   const primary = preferred.map((tag) => tag.toLowerCase().split("-")[0]);
-  return primary.find((language) => Object.hasOwn(TABLES, language)) ?? FALLBACK;
+  return primary.find((language) => LANGUAGES.includes(language)) ?? LANGUAGES[0];
 }
 
 /**
- * @param {string} language
+ * Only the reader's language travels.
+ *
+ * @param {string} language that `pickLanguage` has picked
+ * @returns {Promise<Table>}
+ */
+export async function loadTable(language) {
+  return (await import(`../i18n/${language}.js`)).default;
+}
+
+/**
+ * @param {Table} table
  * @returns {(key: TextKey, values?: Record<string, string>) => string} fills `{name}` places with values
  */
-export function translator(language) {
-  const table = TABLES[language] ?? TABLES[FALLBACK];
+export function translator(table) {
   return (key, values = {}) => table[key].replace(/\{(\w+)\}/g, (place, name) => values[name] ?? place);
 }
 
@@ -36,9 +40,9 @@ export function translator(language) {
  *
  * @param {Document} document
  * @param {string} language
+ * @param {ReturnType<typeof translator>} text
  */
-export function translateDocument(document, language) {
-  const text = translator(language);
+export function translateDocument(document, language, text) {
   document.documentElement.lang = language;
   document.title = text("title");
   for (const element of document.querySelectorAll("[data-text], [data-label], [data-placeholder]")) {

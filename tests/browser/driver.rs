@@ -23,6 +23,15 @@ const SCRIPT_PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Settings {
     pub(crate) camera: Camera,
     pub(crate) languages: &'static str,
+    pub(crate) screen: Screen,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Screen {
+    Desktop,
+    DarkDesktop,
+    /// As narrow as they come.
+    Phone,
 }
 
 #[derive(Clone, Copy)]
@@ -36,7 +45,7 @@ pub(crate) enum Camera {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { camera: Camera::Granted, languages: "en-US,en" }
+        Self { camera: Camera::Granted, languages: "en-US,en", screen: Screen::Desktop }
     }
 }
 
@@ -76,12 +85,21 @@ fn capabilities(settings: Settings) -> Outcome<serde_json::Map<String, Value>> {
         Camera::Refused => ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream=deny"],
         Camera::Absent => ["--use-fake-device-for-media-stream=device-count=0", "--use-fake-ui-for-media-stream"],
     });
+    let mut options = json!({
+        "binary": find_program("CHROMIUM", &["chromium", "chromium-browser", "google-chrome"])?,
+        "prefs": { "intl.accept_languages": settings.languages },
+    });
+    match settings.screen {
+        Screen::Desktop => {}
+        Screen::DarkDesktop => arguments.push("--blink-settings=preferredColorScheme=0"),
+        Screen::Phone => {
+            options["mobileEmulation"] =
+                json!({ "deviceMetrics": { "width": 320, "height": 640, "pixelRatio": 2.0, "touch": true } });
+        }
+    }
+    options["args"] = json!(arguments);
     let capabilities = json!({
-        "goog:chromeOptions": {
-            "binary": find_program("CHROMIUM", &["chromium", "chromium-browser", "google-chrome"])?,
-            "args": arguments,
-            "prefs": { "intl.accept_languages": settings.languages },
-        },
+        "goog:chromeOptions": options,
         "timeouts": { "script": SCRIPT_PATIENCE.as_millis() },
     });
     match capabilities {

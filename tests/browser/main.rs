@@ -7,9 +7,13 @@
 //! `WEBRTC_AWS_TEST_SITE_URL=https://…/index.html` runs the same tests against a page that is already deployed, for
 //! example on AWS.
 
+mod accessibility;
+mod compatibility;
+mod conversation;
 mod driver;
 mod page;
 mod site;
+mod survival;
 
 use driver::{Browser, Camera, Settings};
 use page::Page;
@@ -79,15 +83,28 @@ async fn two_browsers_exchange_ids_and_see_each_other_until_one_hangs_up() -> Ou
     Ok(())
 }
 
+/// The race is a matter of luck: `WEBRTC_AWS_TEST_ROUNDS` says how often it is run.
+fn rounds() -> Outcome<u32> {
+    match std::env::var("WEBRTC_AWS_TEST_ROUNDS") {
+        Ok(rounds) => Ok(rounds.parse()?),
+        Err(_) => Ok(10),
+    }
+}
+
 #[tokio::test]
-async fn both_calling_at_once_are_connected() -> Outcome {
+async fn both_calling_at_once_are_connected_every_time() -> Outcome {
     let site = Site::get()?;
     let (one, other) = open_two(&site).await?;
-    let (one_id, other_id) = (one.connection_id().await?, other.connection_id().await?);
-    one.enter("remoteConnectionId", &other_id).await?;
-    other.enter("remoteConnectionId", &one_id).await?;
-    tokio::try_join!(one.press_by_script("call"), other.press_by_script("call"))?;
-    assert_both_play(&one, &other).await
+    for _ in 0..rounds()? {
+        let (one_id, other_id) = (one.connection_id().await?, other.connection_id().await?);
+        one.enter("remoteConnectionId", &other_id).await?;
+        other.enter("remoteConnectionId", &one_id).await?;
+        tokio::try_join!(one.press_by_script("call"), other.press_by_script("call"))?;
+        tokio::try_join!(one.wait_for_state("connected"), other.wait_for_state("connected"))?;
+        tokio::try_join!(one.wait_for_frames("remoteVideo", 5), other.wait_for_frames("remoteVideo", 5))?;
+        tokio::try_join!(one.go_to(site.url()), other.go_to(site.url()))?;
+    }
+    Ok(())
 }
 
 #[tokio::test]
@@ -158,6 +175,56 @@ async fn without_camera_and_microphone_one_still_sees_the_other() -> Outcome {
     watcher.wait_for_frames("remoteVideo", FRAMES).await?;
     assert!(watcher.text("hint").await?.contains("No working camera"));
     Ok(())
+}
+
+#[tokio::test]
+async fn whoever_refuses_the_camera_can_still_watch() -> Outcome {
+    let site = Site::get()?;
+    let refusing = Settings { camera: Camera::Refused, ..Settings::default() };
+    let (refused, other) = tokio::try_join!(open(&site, refusing), open(&site, Settings::default()))?;
+    let other_id = other.connection_id().await?;
+    refused.connection_id().await?;
+    refused.call(&other_id).await?;
+    refused.wait_for_state("ended").await?;
+    refused.press("watchOnly").await?;
+    other.wait_for_state("ringing").await?;
+    other.press("accept").await?;
+    tokio::try_join!(refused.wait_for_state("connected"), other.wait_for_state("connected"))?;
+    refused.wait_for_frames("remoteVideo", FRAMES).await?;
+    assert!(other.text("remoteStatus").await?.contains("camera and microphone are off"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_link_fills_in_whom_to_call() -> Outcome {
+    let site = Site::get()?;
+    let (caller, callee) = open_two(&site).await?;
+    let callee_id = callee.connection_id().await?;
+    let copied = "navigator.clipboard.writeText = async (words) => void (window.copied = words);
+        document.getElementById('copyLink').click();
+        return window.copied";
+    let link = callee.read(copied, vec![]).await?;
+    caller.go_to(&link).await?;
+    caller.connection_id().await?;
+    assert_eq!(caller.value("remoteConnectionId").await?, callee_id);
+    assert_eq!(callee.state().await?, "ready", "a link alone calls nobody");
+    caller.press("call").await?;
+    callee.wait_for_state("ringing").await
+}
+
+#[tokio::test]
+async fn camera_and_microphone_can_be_checked_before_a_call_and_are_off_afterwards() -> Outcome {
+    let site = Site::get()?;
+    let page = open(&site, Settings::default()).await?;
+    page.connection_id().await?;
+    page.press("preview").await?;
+    page.wait_for_frames("previewVideo", FRAMES).await?;
+    page.wait_until("document.getElementById('level').value > 0.1").await?;
+    page.wait_until("document.getElementById('cameras').length === 1").await?;
+    page.wait_until("document.getElementById('microphones').selectedOptions[0]?.text !== ''").await?;
+    page.evaluate("window.tracks = document.getElementById('previewVideo').srcObject.getTracks()", vec![]).await?;
+    page.press("preview").await?;
+    page.wait_until("window.tracks.length === 2 && window.tracks.every(({ readyState }) => readyState === 'ended')").await
 }
 
 #[tokio::test]

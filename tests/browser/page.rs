@@ -16,16 +16,6 @@ const WAIT_FOR_STATE: &str = r#"
     check();
 "#;
 
-/// Calls back when an element has some text.
-const WAIT_FOR_TEXT: &str = r#"
-    const [id, done] = arguments;
-    const element = document.getElementById(id);
-    const observer = new MutationObserver(() => check());
-    const check = () => { if (element.textContent !== "") { observer.disconnect(); done(true); } };
-    observer.observe(element, { childList: true, characterData: true, subtree: true });
-    check();
-"#;
-
 /// Calls back when a video has presented so many further frames.
 const WAIT_FOR_FRAMES: &str = r#"
     const [id, wanted, done] = arguments;
@@ -106,11 +96,37 @@ impl Page {
     }
 
     pub(crate) async fn wait_for_text(&self, id: &str) -> Outcome {
-        self.wait(&format!("text in #{id}"), WAIT_FOR_TEXT, vec![json!(id)]).await
+        self.wait_until(&format!("document.getElementById('{id}').textContent !== ''")).await
     }
 
     pub(crate) async fn wait_for_frames(&self, video: &str, frames: u64) -> Outcome {
         self.wait(&format!("{frames} frames in #{video}"), WAIT_FOR_FRAMES, vec![json!(video), json!(frames)]).await
+    }
+
+    /// Waits for a JavaScript expression about the page to be true.
+    pub(crate) async fn wait_until(&self, expression: &str) -> Outcome {
+        let script = format!(
+            "const done = arguments[arguments.length - 1];
+            const check = () => ({expression}) ? done(true) : setTimeout(check, 20);
+            check();"
+        );
+        self.wait(expression, &script, vec![]).await
+    }
+
+    /// Types on the page, wherever the keyboard's focus is.
+    pub(crate) async fn type_keys(&self, keys: &str) -> Outcome {
+        Ok(self.browser.client.active_element().await?.send_keys(keys).await?)
+    }
+
+    pub(crate) async fn go_to(&self, url: &str) -> Outcome {
+        // A change of the fragment alone does not load the page.
+        self.browser.client.goto("about:blank").await?;
+        Ok(self.browser.client.goto(url).await?)
+    }
+
+    /// The answer of a script that calls its last argument with it.
+    pub(crate) async fn evaluate_later(&self, script: &str, arguments: Vec<Value>) -> Outcome<Value> {
+        Ok(self.browser.client.execute_async(script, arguments).await?)
     }
 
     async fn wait(&self, what: &str, script: &str, arguments: Vec<Value>) -> Outcome {
@@ -121,12 +137,12 @@ impl Page {
         Err(format!("waited for {what}, but the page is in state {state}: {says} {hint}\n{error}").into())
     }
 
-    async fn read(&self, script: &str, arguments: Vec<Value>) -> Outcome<String> {
+    pub(crate) async fn read(&self, script: &str, arguments: Vec<Value>) -> Outcome<String> {
         let value = self.evaluate(script, arguments).await?;
         value.as_str().map(str::to_owned).ok_or_else(|| format!("not text: {value}").into())
     }
 
-    async fn evaluate(&self, script: &str, arguments: Vec<Value>) -> Outcome<Value> {
+    pub(crate) async fn evaluate(&self, script: &str, arguments: Vec<Value>) -> Outcome<Value> {
         Ok(self.browser.client.execute(script, arguments).await?)
     }
 }

@@ -3,7 +3,7 @@ import { readFile, readdir } from "node:fs/promises";
 import { test } from "node:test";
 import en from "../../client/i18n/en.js";
 import ko from "../../client/i18n/ko.js";
-import { pickLanguage, translator } from "../../client/lib/i18n.js";
+import { loadTable, pickLanguage, translator } from "../../client/lib/i18n.js";
 
 const client = new URL("../../client/", import.meta.url);
 
@@ -36,6 +36,11 @@ test("the reader's first language that the page speaks is taken", () => {
   assert.equal(pickLanguage([]), "en");
 });
 
+test("the table of a language is loaded on its own", async () => {
+  assert.equal(await loadTable(pickLanguage(["ko"])), ko);
+  assert.equal(await loadTable(pickLanguage(["en"])), en);
+});
+
 test("values are filled in as they are", () => {
-  assert.equal(translator("en")("incoming.title", { peer: "<b>{peer}$&" }), "<b>{peer}$& is calling");
+  assert.equal(translator(en)("incoming.title", { peer: "<b>{peer}$&" }), "<b>{peer}$& is calling");
 });

@@ -1,0 +1,107 @@
+//! What two people do in a call: each is seen by the other side.
+
+use crate::page::Page;
+use crate::site::Site;
+use crate::{FRAMES, Outcome, open_two};
+
+/// Two pages in a call with each other.
+pub(crate) async fn connected(site: &Site) -> Outcome<(Page, Page)> {
+    let (caller, callee) = open_two(site).await?;
+    let callee_id = callee.connection_id().await?;
+    caller.connection_id().await?;
+    caller.call(&callee_id).await?;
+    callee.wait_for_state("ringing").await?;
+    callee.press("accept").await?;
+    tokio::try_join!(caller.wait_for_state("connected"), callee.wait_for_state("connected"))?;
+    // Each page knows that the other is of its kind.
+    let friendly = "!document.getElementById('talk').hidden";
+    tokio::try_join!(caller.wait_until(friendly), callee.wait_until(friendly))?;
+    Ok((caller, callee))
+}
+
+fn shows(words: &str) -> String {
+    format!("document.getElementById('remoteStatus').textContent === {words:?}")
+}
+
+fn pressed(id: &str, pressed: bool) -> String {
+    format!("document.getElementById('{id}').ariaPressed === '{pressed}'")
+}
+
+#[tokio::test]
+async fn muting_and_the_camera_light_follow_the_keys_and_are_seen_by_the_other_side() -> Outcome {
+    let site = Site::get()?;
+    let (one, other) = connected(&site).await?;
+    one.evaluate("window.camera = document.getElementById('localVideo').srcObject.getVideoTracks()[0]", vec![]).await?;
+
+    one.type_keys("m").await?;
+    one.wait_until(&pressed("mute", true)).await?;
+    one.wait_until("document.getElementById('localVideo').srcObject.getAudioTracks().every(({ enabled }) => !enabled)").await?;
+    other.wait_until(&shows("The other person's microphone is off.")).await?;
+
+    one.type_keys("v").await?;
+    one.wait_until(&pressed("camera", true)).await?;
+    one.wait_until("window.camera.readyState === 'ended'").await?;
+    other.wait_until(&shows("The other person's camera and microphone are off.")).await?;
+
+    one.type_keys("vm").await?;
+    other.wait_until(&shows("")).await?;
+    one.wait_until(&pressed("camera", false)).await?;
+    other.wait_for_frames("remoteVideo", FRAMES).await?;
+
+    one.press("talk").await?;
+    one.type_keys("hmv").await?;
+    assert_eq!(one.value("words").await?, "hmv", "keys are letters while somebody writes");
+    assert_eq!(one.state().await?, "connected");
+    one.type_keys("\u{e007}").await?;
+    other.wait_until("document.getElementById('messages').textContent === 'Other person: hmv'").await?;
+    one.evaluate("document.getElementById('stage').focus()", vec![]).await?;
+    one.type_keys("h").await?;
+    other.wait_for_state("ended").await?;
+    assert_eq!(other.end_reason().await?, "left");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_shared_screen_takes_the_place_of_the_camera_until_it_ends() -> Outcome {
+    let site = Site::get()?;
+    let (one, other) = connected(&site).await?;
+    other.wait_for_frames("remoteVideo", 1).await?;
+    let width = "return String(document.getElementById('remoteVideo').videoWidth)";
+    let camera_width = other.read(width, vec![]).await?;
+    one.press("share").await?;
+    one.wait_until(&pressed("share", true)).await?;
+    let changed = format!("document.getElementById('remoteVideo').videoWidth !== {camera_width}");
+    other.wait_until(&changed).await?;
+    one.press("share").await?;
+    one.wait_until(&pressed("share", false)).await?;
+    other.wait_until(&format!("!({changed})")).await?;
+    other.wait_for_frames("remoteVideo", FRAMES).await
+}
+
+#[tokio::test]
+async fn what_is_said_about_the_connection_agrees_and_names_no_address() -> Outcome {
+    let site = Site::get()?;
+    let (one, other) = connected(&site).await?;
+    for page in [&one, &other] {
+        page.wait_for_text("safety").await?;
+        page.wait_until("document.getElementById('quality').dataset.path === 'direct'").await?;
+        page.wait_until("/^00:0[1-9]$/.test(document.getElementById('duration').textContent)").await?;
+    }
+    let code = one.text("safety").await?;
+    assert_eq!(code.replace(' ', "").len(), 24);
+    assert_eq!(code, other.text("safety").await?);
+
+    let copied = "navigator.clipboard.writeText = async (words) => void (window.copied = words);
+        document.getElementById('report').click();
+        return window.copied";
+    let report: serde_json::Value = serde_json::from_str(&one.read(copied, vec![]).await?)?;
+    assert_eq!(report["path"], "direct");
+    assert!(report["received"].as_u64().is_some_and(|packets| packets > 0), "{report}");
+    let addresses = "return window.copied.replace(/Mozilla.*/, '').match(/\\d+\\.\\d+\\.\\d+\\.\\d+|[0-9a-f]*:[0-9a-f]*:/gi) === null ? 'none' : 'some'";
+    assert_eq!(one.read(addresses, vec![]).await?, "none");
+
+    let foreign = "return performance.getEntriesByType('resource').map(({ name }) => name)
+        .filter((name) => new URL(name).origin !== location.origin).join(' ')";
+    assert_eq!(one.read(foreign, vec![]).await?, "", "nothing is loaded from elsewhere");
+    Ok(())
+}
