@@ -35,7 +35,8 @@ async fn muting_and_the_camera_light_follow_the_keys_and_are_seen_by_the_other_s
 
     one.type_keys("m").await?;
     one.wait_until(&pressed("mute", true)).await?;
-    one.wait_until("document.getElementById('localVideo').srcObject.getAudioTracks().every(({ enabled }) => !enabled)").await?;
+    one.wait_until("document.getElementById('localVideo').srcObject.getAudioTracks().every(({ enabled }) => !enabled)")
+        .await?;
     other.wait_until(&shows("The other person's microphone is off.")).await?;
 
     one.type_keys("v").await?;

@@ -224,7 +224,8 @@ async fn camera_and_microphone_can_be_checked_before_a_call_and_are_off_afterwar
     page.wait_until("document.getElementById('microphones').selectedOptions[0]?.text !== ''").await?;
     page.evaluate("window.tracks = document.getElementById('previewVideo').srcObject.getTracks()", vec![]).await?;
     page.press("preview").await?;
-    page.wait_until("window.tracks.length === 2 && window.tracks.every(({ readyState }) => readyState === 'ended')").await
+    page.wait_until("window.tracks.length === 2 && window.tracks.every(({ readyState }) => readyState === 'ended')")
+        .await
 }
 
 #[tokio::test]
