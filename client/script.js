@@ -80,8 +80,10 @@ onStatus((next) => {
   show();
   if (!isSecureContext) showHint(text("media.insecure"));
   if (status.name !== "open") return;
-  if (lastId !== "" && lastId !== status.connectionId) showHint(text("hint.new-id"));
-  else if (linked() !== "" && call.view.state === "idle") showHint(text("hint.link"));
+  if (["idle", "ended"].includes(call.view.state)) {
+    if (!["", status.connectionId].includes(lastId)) showHint(text("hint.new-id"));
+    else if (linked() !== "") showHint(text("hint.link"));
+  }
   lastId = status.connectionId;
   call.signalingOpened();
 });

@@ -13,3 +13,11 @@ export const systemClock = {
   clearTimeout: (timer) => globalThis.clearTimeout(timer),
   time: () => Date.now(),
 };
+
+/** @param {number} milliseconds */
+export function formatDuration(milliseconds) {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1_000));
+  const [hours, minutes] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60];
+  const parts = hours > 0 ? [hours, minutes, seconds % 60] : [minutes, seconds % 60];
+  return parts.map((part) => String(part).padStart(2, "0")).join(":");
+}

@@ -4,6 +4,7 @@
  *
  * @typedef {import("./call.js").CallView} CallView
  */
+import { formatDuration } from "./clock.js";
 import { safetyCode } from "./safety.js";
 import { summarize } from "./stats.js";
 import { byId, setText } from "./ui.js";
@@ -79,12 +80,4 @@ export class ConnectionPanel {
     const { roundTrip, loss } = quality;
     setText(this.#figures, this.#text("details.figures", { path, roundTrip: String(roundTrip ?? "–"), loss: String(loss) }));
   }
-}
-
-/** @param {number} milliseconds */
-export function formatDuration(milliseconds) {
-  const seconds = Math.max(0, Math.floor(milliseconds / 1_000));
-  const [hours, minutes] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60];
-  const parts = hours > 0 ? [hours, minutes, seconds % 60] : [minutes, seconds % 60];
-  return parts.map((part) => String(part).padStart(2, "0")).join(":");
 }

@@ -77,7 +77,10 @@ export function showCall(view, status, devices, text) {
   const focused = document.activeElement;
   elements.stage.hidden = !onStage;
   elements.dialer.hidden = elements.lobby.hidden = onStage;
-  if (ringing) setText(elements.caller, text("incoming.title", { peer: view.peer }));
+  const caller = ringing ? text("incoming.title", { peer: view.peer }) : "";
+  setText(elements.caller, caller);
+  // Whoever is looking at another tab sees who is calling, too.
+  document.title = caller || text("title");
   const rangBefore = !elements.incoming.hidden;
   elements.incoming.hidden = !ringing;
   // Both were about to call each other: the call button then means yes. For any other caller it must not, as it may
@@ -87,7 +90,7 @@ export function showCall(view, status, devices, text) {
   elements.remoteId.readOnly = busy;
   if (ringing && !rangBefore) elements.incoming.focus();
   // What had the focus is gone: the keyboard goes on where the page does.
-  else if (focused instanceof HTMLElement && focused.offsetParent === null) (onStage ? elements.stage : elements.call).focus();
+  else if (focused instanceof HTMLElement && focused.closest("[hidden]")) (onStage ? elements.stage : elements.call).focus();
 
   setText(elements.veil, state === "connected" ? "" : words);
   showRemote(view, text);
