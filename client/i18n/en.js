@@ -97,6 +97,7 @@ export default Object.freeze({
 
   "media.denied": "The browser may not use your camera and microphone. Allow them for this page (the camera or lock symbol beside the address), then try again.",
   "media.insecure": "Browsers give the camera only to secure pages. Open this page with an address that starts with https://.",
+  "media.missing": "No such device was found. Plug in a camera or a microphone, then try again.",
   "media.in-use": "The camera or microphone does not start; another program may be using it. Close that program, then try again.",
   "media.unfit": "This camera or microphone does not support what is needed. Choose another one in the browser's settings, then try again.",
   "media.unknown": "The camera or microphone does not work: {error}. Plug it in again or restart the browser, then try again.",

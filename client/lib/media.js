@@ -1,7 +1,7 @@
 /**
  * Camera and microphone: as much of them as there is, or one plain name for what is wrong.
  *
- * @typedef {"denied" | "insecure" | "in-use" | "unfit" | "unknown"} MediaProblem
+ * @typedef {"denied" | "insecure" | "missing" | "in-use" | "unfit" | "unknown"} MediaProblem
  * @typedef {"no-camera" | "no-microphone" | "watch-only" | "chose-sound" | "chose-nothing"} Shortage
  * @typedef {{ stream: MediaStream, shortage: Shortage | null }} Media
  * @typedef {"everything" | "sound" | "nothing"} Wish what the person wants to send
@@ -79,6 +79,8 @@ export function mediaProblem(error) {
       return "denied";
     case "SecurityError":
       return "insecure";
+    case "NotFoundError":
+      return "missing";
     case "NotReadableError":
     case "AbortError":
       return "in-use";

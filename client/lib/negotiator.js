@@ -2,8 +2,8 @@
  * One peer connection from offer to connected and back to connected after an interruption, by the perfect-negotiation
  * pattern of the WebRTC specification with additions, each of which a real browser made necessary:
  *
- * - Every step runs in one queue, and an own offer that yields is dropped with its whole peer connection. After a
- *   rollback, Chromium's connection now and then never gathers a candidate.
+ * - Every step runs in one queue, and a first offer that yields is dropped with its whole peer connection. After a
+ *   rollback of it, Chromium's connection now and then never gathers a candidate.
  * - A watchdog: a connection that cannot gather or whose path is blocked raises no event at all.
  * - Starting afresh, once, with a new peer connection, instead of restarting ICE on one that never worked. The other
  *   side sees it by the session id in the description's `o=` line and starts afresh as well.
@@ -53,6 +53,8 @@ export class Negotiator {
   #freshStarts = FRESH_STARTS;
   /** Whether the description in force is our offer: then it is also ours to start afresh. */
   #offering = false;
+  /** Counts our offers, so that an answer to one that was replaced is not taken for the answer to the latest. */
+  #round = Math.floor(Math.random() * 1e9);
   #wasConnected = false;
   #restarts = 0;
   /** @type {any} Runs while the connection is interrupted. */ #recovery = null;
@@ -142,7 +144,7 @@ export class Negotiator {
       if (!known) peer.addTransceiver(kind, { direction: "sendrecv", streams: [this.#options.stream] });
     }
     await peer.setLocalDescription();
-    this.#sendLocalDescription("offer");
+    this.#sendLocalDescription("offer", ++this.#round);
   }
 
   /** @param {Description} offer */
@@ -151,7 +153,8 @@ export class Negotiator {
     if (collides && !this.#options.polite) return;
     const current = this.#peer.remoteDescription;
     const replaced = current !== null && sessionOf(current.sdp) !== sessionOf(offer.sdp);
-    if (collides || replaced) this.#startAfresh();
+    // A connection that was once agreed can yield by itself; see above for one that was not.
+    if (replaced || (collides && current === null)) this.#startAfresh();
     await this.#peer.setRemoteDescription(offer);
     this.#offering = false;
     for (const transceiver of this.#peer.getTransceivers()) {
@@ -161,25 +164,34 @@ export class Negotiator {
     }
     await this.#addWaitingCandidates();
     await this.#peer.setLocalDescription();
-    this.#sendLocalDescription("answer");
+    this.#sendLocalDescription("answer", offer.round);
     this.#connecting();
   }
 
   /** @param {Description} answer */
   async #applyAnswer(answer) {
     // The answer to an offer that has since been given up.
-    if (this.#peer.signalingState !== "have-local-offer") return;
+    if (this.#peer.signalingState !== "have-local-offer" || ![null, this.#round].includes(answer.round)) return;
+    const current = this.#peer.remoteDescription;
+    if (current !== null && sessionOf(current.sdp) !== sessionOf(answer.sdp)) {
+      // The other side has started afresh meanwhile, and our offer still belonged to what it has given up.
+      this.#startAfresh();
+      return this.#sendOffer();
+    }
     await this.#peer.setRemoteDescription(answer);
     this.#offering = true;
     await this.#addWaitingCandidates();
     this.#connecting();
   }
 
-  /** @param {Description["type"]} type */
-  #sendLocalDescription(type) {
+  /**
+   * @param {Description["type"]} type
+   * @param {number | null} round
+   */
+  #sendLocalDescription(type, round) {
     const description = this.#peer.localDescription;
     if (this.#closed || description?.type !== type) return;
-    this.#options.send("SDP", { type, sdp: description.sdp });
+    this.#options.send("SDP", { type, sdp: description.sdp, round });
   }
 
   /** Adds the candidates that belong to the remote description; one that the browser refuses harms nobody. */

@@ -2,7 +2,8 @@
  * The wire format of the signalling relay, as pure functions. Whatever arrives was written by somebody else:
  * every value is checked and copied here, and nothing behind this module sees a raw frame.
  *
- * @typedef {{ type: "offer" | "answer", sdp: string }} Description
+ * @typedef {{ type: "offer" | "answer", sdp: string, round: number | null }} Description
+ *   `round` tells which offer an answer is for; other pages may leave it out.
  * @typedef {{ candidate: string, sdpMid: string | null, sdpMLineIndex: number | null, usernameFragment: string | null }} Candidate
  *
  * @typedef {(
@@ -63,7 +64,7 @@ export function readDescription(payload) {
   const description = asObject(payload);
   if (description === null || typeof description.sdp !== "string" || description.sdp.length > MAX_SDP_LENGTH) return null;
   if (description.type !== "offer" && description.type !== "answer") return null;
-  return { type: description.type, sdp: description.sdp };
+  return { type: description.type, sdp: description.sdp, round: typeof description.round === "number" ? description.round : null };
 }
 
 /**

@@ -1,8 +1,9 @@
 //! What two people do in a call: each is seen by the other side.
 
+use crate::driver::Settings;
 use crate::page::Page;
 use crate::site::Site;
-use crate::{FRAMES, Outcome, open_two};
+use crate::{FRAMES, Outcome, open, open_two};
 
 /// Two pages in a call with each other.
 pub(crate) async fn connected(site: &Site) -> Outcome<(Page, Page)> {
@@ -105,4 +106,36 @@ async fn what_is_said_about_the_connection_agrees_and_names_no_address() -> Outc
         .filter((name) => new URL(name).origin !== location.origin).join(' ')";
     assert_eq!(one.read(foreign, vec![]).await?, "", "nothing is loaded from elsewhere");
     Ok(())
+}
+
+#[tokio::test]
+async fn a_third_caller_is_told_that_the_line_is_busy_and_the_call_goes_on() -> Outcome {
+    let site = Site::get()?;
+    let ((one, other), third) = tokio::try_join!(connected(&site), open(&site, Settings::default()))?;
+    third.connection_id().await?;
+    third.call(&one.value("localConnectionId").await?).await?;
+    third.wait_for_state("ended").await?;
+    assert_eq!(third.end_reason().await?, "busy");
+    assert_eq!(one.state().await?, "connected");
+    other.wait_for_frames("remoteVideo", FRAMES).await
+}
+
+#[tokio::test]
+async fn where_the_browser_refuses_to_play_sound_a_tap_starts_it() -> Outcome {
+    let site = Site::get()?;
+    let (one, other) = open_two(&site).await?;
+    let other_id = other.connection_id().await?;
+    one.connection_id().await?;
+    let refuse = "const remote = document.getElementById('remoteVideo');
+        remote.autoplay = false;
+        remote.play = async () => { delete remote.play; throw new DOMException('no gesture', 'NotAllowedError'); };";
+    one.evaluate(refuse, vec![]).await?;
+    one.call(&other_id).await?;
+    other.wait_for_state("ringing").await?;
+    other.press("accept").await?;
+    one.wait_until("!document.getElementById('unlock').hidden").await?;
+    assert_eq!(one.read("return String(document.getElementById('remoteVideo').paused)", vec![]).await?, "true");
+    one.press("unlock").await?;
+    one.wait_for_frames("remoteVideo", FRAMES).await?;
+    one.wait_until("document.getElementById('unlock').hidden").await
 }

@@ -78,6 +78,11 @@ async fn back_on_a_network_the_call_finds_a_new_path_without_a_break() -> Outcom
     other.evaluate(LISTEN, vec![]).await?;
     one.evaluate("dispatchEvent(new Event('online'))", vec![]).await?;
     other.wait_until(r#"window.sent.some((frame) => frame.includes('"type":"answer"'))"#).await?;
+    assert_both_still_play(&one, &other).await?;
+
+    // Both at once, as when they share a router.
+    let online = "dispatchEvent(new Event('online'))";
+    tokio::try_join!(one.evaluate(online, vec![]), other.evaluate(online, vec![]))?;
     assert_both_still_play(&one, &other).await
 }
 

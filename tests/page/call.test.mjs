@@ -282,6 +282,55 @@ test("back on a network, ICE restarts at once", async () => {
   assert.deepEqual([pages[1].peers[0].restarts, pages[1].state], [1, "connected"]);
 });
 
+test("both back on a network at once: both restarts end in one agreement on the same connection", async () => {
+  const pages = await connected();
+  for (const { call } of pages) call.networkChanged();
+  await deliver(...pages);
+  const [a, b] = pages.map(({ peers }) => peers.at(-1));
+  assert.deepEqual(pages.map(({ peers }) => peers.length), [1, 1]);
+  assert.deepEqual([a.signalingState, b.signalingState], ["stable", "stable"]);
+  assert.deepEqual([a.remoteDescription.type, b.remoteDescription.type].sort(), ["answer", "offer"]);
+});
+
+test("an answer to an offer that was replaced is not taken for the answer to the latest", async () => {
+  const pages = await connected();
+  const [caller, callee] = pages;
+  caller.call.networkChanged();
+  for (let step = 0; step < 10; step += 1) await settled();
+  const [replaced] = caller.outbox.splice(0);
+  caller.call.networkChanged();
+  for (let step = 0; step < 10; step += 1) await settled();
+  const [latest] = caller.outbox.splice(0);
+  const before = caller.peers[0].remoteDescription;
+  for (const offer of [replaced, latest]) callee.receive(offer, "a=");
+  for (let step = 0; step < 20; step += 1) await settled();
+  const [stale, answer] = callee.outbox.splice(0);
+  caller.receive(stale, "b=");
+  await settled();
+  assert.equal(caller.peers[0].remoteDescription, before);
+  caller.receive(answer, "b=");
+  await deliver(...pages);
+  assert.equal(caller.peers[0].signalingState, "stable");
+});
+
+test("one starts afresh while the other restarts: both end on new connections to each other", async () => {
+  for (const [restarts, startsAfresh] of [[0, 1], [1, 0]]) {
+    const pages = await connected();
+    pages[startsAfresh].peers[0].become("failed");
+    for (let count = 0; count < 2; count += 1) pages[startsAfresh].call.networkChanged();
+    await settled();
+    pages[startsAfresh].outbox.length = 0;
+    pages[startsAfresh].call.networkChanged();
+    pages[restarts].call.networkChanged();
+    await deliver(...pages);
+    const [a, b] = pages.map(({ peers }) => peers.at(-1));
+    assert.deepEqual([a.remoteDescription.sdp, b.remoteDescription.sdp], [b.localDescription.sdp, a.localDescription.sdp]);
+    assert.deepEqual([a.signalingState, b.signalingState], ["stable", "stable"]);
+    assert.ok(pages.every(({ peers }) => peers.slice(0, -1).every(({ closed }) => closed)));
+    assert.ok(a.session > 1 && pages.every(({ peers }) => peers.length > 1), "nobody kept the old one");
+  }
+});
+
 test("a new id reaches the peer over the channel, and hanging up reaches the new id", async () => {
   const pages = await befriended();
   const [caller, callee] = pages;
@@ -306,7 +355,7 @@ test("a new id reaches the peer over the relay while the channel is down", async
   await deliver(...pages);
   assert.equal(caller.call.view.peer, "n=");
   assert.ok(caller.peers[0].restarts > 0);
-  assert.equal(caller.peers[0].remoteDescription.type, "answer");
+  assert.deepEqual(pages.map(({ peers }) => peers[0].signalingState), ["stable", "stable"]);
 });
 
 test("a peer that does not come back under another id has left", async () => {

@@ -151,8 +151,12 @@ export class FakePeer {
   }
 
   async setRemoteDescription(description) {
-    const wanted = description.type === "offer" ? "stable" : "have-local-offer";
-    if (this.signalingState !== wanted) throw new Error(`Called in wrong state: ${this.signalingState}`);
+    const wanted = description.type === "offer" ? ["stable", "have-local-offer"] : ["have-local-offer"];
+    if (!wanted.includes(this.signalingState)) throw new Error(`Called in wrong state: ${this.signalingState}`);
+    // As Chromium now and then: after a rollback of its first offer it never gathers a candidate.
+    if (description.type === "offer" && this.signalingState === "have-local-offer" && this.remoteDescription === null) {
+      throw new Error("A first offer was rolled back");
+    }
     await settled();
     this.remoteDescription = description;
     this.signalingState = description.type === "offer" ? "have-remote-offer" : "stable";

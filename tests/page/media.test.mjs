@@ -34,6 +34,21 @@ test("a camera in use does not stop a call with sound", async () => {
   assert.deepEqual(await open({ audio: true, failure: "NotReadableError" }), [["audio"], "no-camera"]);
 });
 
+test("whoever does not want to be seen is not asked for the camera", async () => {
+  const all = devices({ audio: true, video: true });
+  const sound = await openMedia(all, () => new FakeStream(), "sound");
+  assert.deepEqual([sound.stream.getTracks().map(({ kind }) => kind), sound.shortage], [["audio"], "chose-sound"]);
+  const nothing = await openMedia(undefined, () => new FakeStream(), "nothing");
+  assert.deepEqual([nothing.stream.getTracks(), nothing.shortage], [[], "chose-nothing"]);
+  assert.deepEqual(all.asked, [{ audio: true, video: false }]);
+});
+
+test("the chosen devices are asked for, but others are better than none", async () => {
+  const all = devices({ audio: true, video: true });
+  await openMedia(all, undefined, "everything", { audio: "a1" });
+  assert.deepEqual(all.asked, [{ audio: { deviceId: { ideal: "a1" } }, video: true }]);
+});
+
 test("a refusal is not asked about again", async () => {
   const denied = devices({ failure: "NotAllowedError" });
   await assert.rejects(openMedia(denied), { problem: "denied" });
@@ -45,7 +60,7 @@ test("a page that is not secure has no devices at all", async () => {
 });
 
 test("every error of getUserMedia has its own name", async () => {
-  const problems = { NotAllowedError: "denied", SecurityError: "insecure", NotReadableError: "in-use", AbortError: "in-use",
+  const problems = { NotAllowedError: "denied", SecurityError: "insecure", NotFoundError: "missing", NotReadableError: "in-use", AbortError: "in-use",
     OverconstrainedError: "unfit", TypeError: "unknown" };
   for (const [name, problem] of Object.entries(problems)) assert.equal(mediaProblem(named(name)), problem);
   await assert.rejects(openMedia(devices({ failure: "NotReadableError" })), { problem: "in-use" });

@@ -34,7 +34,8 @@ test("a frame that API Gateway would answer by closing the socket is not made", 
 });
 
 test("descriptions are copied field by field and capped", () => {
-  assert.deepEqual(readDescription({ type: "offer", sdp: "v=0", extra: 1 }), { type: "offer", sdp: "v=0" });
+  assert.deepEqual(readDescription({ type: "offer", sdp: "v=0", extra: 1 }), { type: "offer", sdp: "v=0", round: null });
+  assert.deepEqual(readDescription({ type: "answer", sdp: "v=0", round: 7 }), { type: "answer", sdp: "v=0", round: 7 });
   const odd = [null, "offer", {}, { type: "offer" }, { type: "rollback", sdp: "" }, { type: "offer", sdp: "x".repeat(40_000) }];
   for (const payload of odd) assert.equal(readDescription(payload), null);
 });
