@@ -14,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::Outcome;
 
-const START_PATIENCE: Duration = Duration::from_secs(60);
+const START_PATIENCE: Duration = Duration::from_secs(30);
 /// For scripts that wait for something on the page.
 const SCRIPT_PATIENCE: Duration = Duration::from_secs(60);
 
@@ -117,7 +117,12 @@ struct Driver {
 }
 
 impl Driver {
+    /// The free port that a driver picks may be taken by the time it listens there, on IPv4 or IPv6: then it ends.
     fn start() -> Outcome<Self> {
+        Self::start_once().or_else(|_| Self::start_once()).or_else(|_| Self::start_once())
+    }
+
+    fn start_once() -> Outcome<Self> {
         let program = find_program("CHROMEDRIVER", &["chromedriver"])?;
         let temporary = TempDir::new()?;
         let mut child = Command::new(program)
