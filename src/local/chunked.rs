@@ -124,6 +124,7 @@ fn line(bytes: &[u8]) -> Option<(&str, &[u8])> {
 
 #[cfg(test)]
 mod tests {
+    use aws_credential_types::Credentials;
     use proptest::prelude::*;
 
     use super::*;
@@ -163,5 +164,37 @@ mod tests {
         let framed = frame(b"hello", 3);
         assert!(Payload::decode(&headers(5), &framed[..6]).is_err());
         assert!(Payload::decode(&headers(4), &framed).is_err());
+    }
+
+    #[test]
+    fn a_chunk_or_trailer_that_was_changed_on_the_way_is_noticed() {
+        let identity = Credentials::from_keys("key", "secret", None).into();
+        let parameters = v4::SigningParams::builder()
+            .identity(&identity)
+            .region("us-east-1")
+            .name("s3")
+            .time(std::time::UNIX_EPOCH)
+            .settings(())
+            .build()
+            .unwrap();
+        let sign = |data: &'static [u8], running: &str| {
+            v4::sign_chunk(&Bytes::from_static(data), running, &parameters).unwrap().signature().to_owned()
+        };
+        let (first, last) = (sign(b"hello", "seed"), sign(b"", &sign(b"hello", "seed")));
+        let mut headers = Headers::new();
+        headers.insert("x-amz-checksum-crc32", "NhCmhg==");
+        let trailer = v4::sign_trailer(&headers, &last, &parameters).unwrap().signature().to_owned();
+        let framed = format!(
+            "5;chunk-signature={first}\r\nhello\r\n0;chunk-signature={last}\r\nx-amz-checksum-crc32:NhCmhg==\r\n\
+             x-amz-trailer-signature:{trailer}\r\n\r\n"
+        );
+        let is_signed =
+            |framed: &str, seed| Payload::unframe(framed.as_bytes()).unwrap().is_signed(seed, true, &parameters);
+        assert!(is_signed(&framed, "seed"));
+        assert!(!is_signed(&framed, "another seed"));
+        assert!(!is_signed(&framed.replace("hello", "hallo"), "seed"));
+        assert!(!is_signed(&framed.replace("NhCmhg", "AhCmhg"), "seed"));
+        assert!(!is_signed(&framed.replace(&format!(";chunk-signature={first}"), ""), "seed"));
+        assert!(!is_signed(&framed.replace(&format!("x-amz-trailer-signature:{trailer}\r\n"), ""), "seed"));
     }
 }

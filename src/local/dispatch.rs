@@ -261,14 +261,15 @@ fn unknown_operation(call: &Call) -> Answer {
         None if query.is_empty() => call.service.to_string(),
         None => format!("{} (query: {})", call.service, query.join(", ")),
     };
-    not_implemented(&what, &call.method, &call.path)
+    let text = not_implemented(&what, &call.method, &call.path);
+    let error = AwsError::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", text);
+    answer::error(call.service, &error, &call.request_id)
 }
 
-fn not_implemented(what: &str, method: &Method, path: &str) -> Answer {
-    let text = format!(
-        "The local AWS does not implement {what}: {method} {path}\nIt carries only the calls that webrtc-aws makes.\n"
-    );
-    answer::with_body(StatusCode::NOT_IMPLEMENTED, "text/plain; charset=utf-8", text)
+fn not_implemented(what: &str, method: &Method, path: &str) -> String {
+    format!(
+        "The local AWS does not implement {what}: {method} {path}\nIt carries only the calls that webrtc-aws makes."
+    )
 }
 
 /// The path-style path of an S3 request, whichever style it came in.
