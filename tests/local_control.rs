@@ -1,4 +1,5 @@
 //! The local AWS's S3, IAM, STS and CloudWatch Logs as the AWS SDK sees them, and its listener as anybody else does.
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
 
 use std::time::Duration;
 

@@ -48,7 +48,9 @@ async fn call(world: Arc<World>, request: Request<Incoming>) -> Result<Answer, D
     let service = match service_of(&parts) {
         Ok(service) => service,
         Err(unknown) => {
-            return Ok(not_implemented(&format!("the service `{unknown}`"), &parts.method, parts.uri.path()));
+            // In no wire format: whose would it be?
+            let text = not_implemented(&format!("the service `{unknown}`"), &parts.method, parts.uri.path());
+            return Ok(answer::with_body(StatusCode::NOT_IMPLEMENTED, "text/plain; charset=utf-8", text));
         }
     };
     let mut answer = match read_body(body).await {
