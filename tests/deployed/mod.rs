@@ -1,5 +1,6 @@
 //! A local AWS with SDK clients, and steps that deploy a function behind a WebSocket API: each as a user's tool would do it.
-#![allow(dead_code, reason = "each test file uses its own part")]
+#![allow(dead_code, missing_docs, unreachable_pub, reason = "each test file uses its own part, and is no interface")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
 
 use std::future::Future;
 use std::io::{Cursor, Write};
@@ -79,7 +80,8 @@ pub fn relay() -> Vec<u8> {
         assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
         let messages = String::from_utf8(built.stdout).unwrap();
         let messages = messages.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let program = messages.filter_map(|message| Some(message["executable"].as_str()?.to_owned())).last().unwrap();
+        let mut programs = messages.filter_map(|message| Some(message["executable"].as_str()?.to_owned()));
+        let program = programs.next_back().unwrap();
         zip(&std::fs::read(program).unwrap())
     };
     ZIP.get_or_init(build).clone()
