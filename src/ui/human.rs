@@ -26,6 +26,7 @@ pub(super) struct Human {
     bars: Bars,
     command: &'static str,
     stack: String,
+    relay_is_building: bool,
     /// What each resource has waited so far, while it is worked on.
     waited: BTreeMap<Address, Duration>,
 }
@@ -40,6 +41,7 @@ impl Human {
             bars: Bars::new(abilities.bars),
             command: "",
             stack: String::new(),
+            relay_is_building: false,
             waited: BTreeMap::new(),
         }
     }
@@ -84,6 +86,18 @@ impl Human {
                 self.err(&if plan.is_empty() { "everything is as it should be".to_owned() } else { summary });
             }
         }
+    }
+
+    /// The first line says that there is something to wait for; the rest is for those who ask, or drawn over.
+    fn relay_build(&mut self, line: &str) {
+        if self.verbose {
+            self.err(&text::harmless(line));
+        } else if self.bars.are_drawn() {
+            self.bars.phase_detail(&text::shortened(line, REASON_LENGTH));
+        } else if !self.relay_is_building {
+            self.err(&format!("{} (the first time takes a minute or two)", text::harmless(line)));
+        }
+        self.relay_is_building = true;
     }
 
     fn waiting(&mut self, address: Address, reason: &str, attempt: u32, delay: Duration) {
@@ -168,14 +182,18 @@ impl Renderer for Human {
                 // A moment, and nothing where it is not drawn over.
                 Phase::Identifying if !self.bars.are_drawn() => {}
                 Phase::Identifying => self.bars.phase("looking for credentials and account"),
-                Phase::PreparingRelay => self.bars.phase("preparing the relay (its first build takes a minute or two)"),
+                Phase::PreparingRelay => {
+                    self.relay_is_building = false;
+                    if self.bars.are_drawn() {
+                        self.bars.phase("preparing the relay");
+                    }
+                }
                 Phase::Observing => self.bars.phase("looking at what is there"),
                 Phase::Applying => self.bars.end_phase(),
                 Phase::Verifying => self.bars.phase("looking whether anything is left"),
             },
             Event::Listening { endpoint, account, region } => self.listening(endpoint, account, region),
-            Event::RelayBuild { line } if self.verbose => self.err(&text::harmless(line)),
-            Event::RelayBuild { line } => self.bars.phase_detail(&text::shortened(line, REASON_LENGTH)),
+            Event::RelayBuild { line } => self.relay_build(line),
             Event::Note { message } => self.err(&text::harmless(message)),
             Event::Warning { message } => self.warn(message),
             Event::Planned { plan } => self.planned(plan),

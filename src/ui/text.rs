@@ -179,6 +179,7 @@ pub(super) fn outputs(paint: Paint, outputs: &Outputs) -> Vec<String> {
         format!("bucket     {}", outputs.bucket),
         format!("function   {}", outputs.function),
         format!("log group  {}", outputs.log_group),
+        format!("account    {}, region {}", outputs.account, outputs.region),
     ]
 }
 
