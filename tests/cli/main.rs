@@ -1,9 +1,7 @@
 //! What people and pipelines see: exit code, stdout and stderr of the real program, in an environment without AWS.
 
-mod cli {
-    mod bad_days;
-    mod help;
-    mod lifecycle;
-    mod program;
-    mod signals;
-}
+mod bad_days;
+mod help;
+mod lifecycle;
+mod program;
+mod signals;
