@@ -233,7 +233,7 @@ impl Renderer for Human {
             }
             Event::Ready { outputs, next } => {
                 self.bars.clear();
-                self.out("");
+                self.err("");
                 self.out_all(text::outputs(self.out, outputs));
                 self.err("");
                 self.err_all(next.clone());

@@ -55,7 +55,8 @@ fn json_tells_the_whole_story() {
 #[test]
 fn an_endpoint_that_is_not_aws_is_said_aloud() {
     let local = Local::start(&[]);
-    let credentials = |program: Program| program.env("AWS_ACCESS_KEY_ID", "local").env("AWS_SECRET_ACCESS_KEY", "local");
+    let credentials =
+        |program: Program| program.env("AWS_ACCESS_KEY_ID", "local").env("AWS_SECRET_ACCESS_KEY", "local");
     let program = Program::new(&["teardown", "--yes"]).env("AWS_REGION", "us-east-1");
     snapshot!("endpoint-from-environment", credentials(program.env("AWS_ENDPOINT_URL", &local.endpoint())).run());
     let option = ["teardown", "--yes", "--region", "us-east-1", "--endpoint-url", &local.endpoint()];

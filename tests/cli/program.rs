@@ -188,8 +188,8 @@ macro_rules! snapshot {
             prepend_module_to_snapshot => false,
             omit_expression => true,
             filters => vec![
-                (r"127\.0\.0\.1:\d{4,5}", "127.0.0.1:PORT"),
-                (r"port \d{4,5}", "port PORT"),
+                (r"127\.0\.0\.1:\d{5}", "127.0.0.1:PORT"),
+                (r"port \d{5}", "port PORT"),
                 (r"\d+\.\d s", "N.N s"),
                 (r"(/execute-api/|api {8})[a-z0-9]{10}", "${1}API-ID"),
                 (r"/\S*/\.tmp[A-Za-z0-9]+", "DIRECTORY"),
