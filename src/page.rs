@@ -206,8 +206,9 @@ fn key_of(path: &Path) -> String {
 /// (AWS-FACTS E4).
 fn content_type(key: &str) -> String {
     let guess = mime_guess::from_path(key).first_or_octet_stream();
-    match guess.type_() {
-        mime_guess::mime::TEXT => format!("{}; charset=utf-8", guess.essence_str()),
+    match (guess.type_(), guess.subtype()) {
+        (_, mime_guess::mime::JAVASCRIPT) => "text/javascript; charset=utf-8".to_owned(),
+        (mime_guess::mime::TEXT, _) => format!("{}; charset=utf-8", guess.essence_str()),
         _ => guess.essence_str().to_owned(),
     }
 }

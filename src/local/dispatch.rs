@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use rand::RngExt;
 use serde_json::json;
 
@@ -48,7 +48,9 @@ async fn call(world: Arc<World>, request: Request<Incoming>) -> Result<Answer, D
     let service = match service_of(&parts) {
         Ok(service) => service,
         Err(unknown) => {
-            return Ok(not_implemented(&format!("the service `{unknown}`"), &parts.method, parts.uri.path()));
+            // In no wire format: whose would it be?
+            let text = not_implemented(&format!("the service `{unknown}`"), &parts.method, parts.uri.path());
+            return Ok(answer::with_body(StatusCode::NOT_IMPLEMENTED, "text/plain; charset=utf-8", text));
         }
     };
     let mut answer = match read_body(body).await {
@@ -87,13 +89,17 @@ fn service_of(parts: &request::Parts) -> Result<Option<Service>, String> {
 }
 
 async fn read_body(body: Incoming) -> Result<Bytes, AwsError> {
+    let too_large = || {
+        let message = "The local AWS reads bodies of up to 80 MB.";
+        AwsError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLargeException", message)
+    };
+    // A body that announces its size is refused before it is waited for.
+    if body.size_hint().lower() > MAXIMUM_BODY as u64 {
+        return Err(too_large());
+    }
     match Limited::new(body, MAXIMUM_BODY).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(AwsError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "RequestEntityTooLargeException",
-            "The local AWS reads bodies of up to 80 MB.",
-        )),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
         Err(_) => Err(AwsError::new(StatusCode::BAD_REQUEST, "IncompleteBody", "The request body ended early.")),
     }
 }
@@ -257,14 +263,15 @@ fn unknown_operation(call: &Call) -> Answer {
         None if query.is_empty() => call.service.to_string(),
         None => format!("{} (query: {})", call.service, query.join(", ")),
     };
-    not_implemented(&what, &call.method, &call.path)
+    let text = not_implemented(&what, &call.method, &call.path);
+    let error = AwsError::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", text);
+    answer::error(call.service, &error, &call.request_id)
 }
 
-fn not_implemented(what: &str, method: &Method, path: &str) -> Answer {
-    let text = format!(
-        "The local AWS does not implement {what}: {method} {path}\nIt carries only the calls that webrtc-aws makes.\n"
-    );
-    answer::with_body(StatusCode::NOT_IMPLEMENTED, "text/plain; charset=utf-8", text)
+fn not_implemented(what: &str, method: &Method, path: &str) -> String {
+    format!(
+        "The local AWS does not implement {what}: {method} {path}\nIt carries only the calls that webrtc-aws makes."
+    )
 }
 
 /// The path-style path of an S3 request, whichever style it came in.
