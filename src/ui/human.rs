@@ -27,6 +27,8 @@ pub(super) struct Human {
     command: &'static str,
     stack: String,
     relay_is_building: bool,
+    /// A question waits for its answer.
+    asked: bool,
     /// What each resource has waited so far, while it is worked on.
     waited: BTreeMap<Address, Duration>,
 }
@@ -42,6 +44,7 @@ impl Human {
             command: "",
             stack: String::new(),
             relay_is_building: false,
+            asked: false,
             waited: BTreeMap::new(),
         }
     }
@@ -64,6 +67,23 @@ impl Human {
 
     fn warn(&self, message: &str) {
         self.err(&format!("{} {}", self.err.careful("warning:"), text::harmless(message)));
+    }
+
+    fn phase(&mut self, phase: Phase) {
+        match phase {
+            // A moment, and nothing where it is not drawn over.
+            Phase::Identifying if !self.bars.are_drawn() => {}
+            Phase::Identifying => self.bars.phase("looking for credentials and account"),
+            Phase::PreparingRelay => {
+                self.relay_is_building = false;
+                if self.bars.are_drawn() {
+                    self.bars.phase("preparing the relay");
+                }
+            }
+            Phase::Observing => self.bars.phase("looking at what is there"),
+            Phase::Applying => self.bars.end_phase(),
+            Phase::Verifying => self.bars.phase("looking whether anything is left"),
+        }
     }
 
     fn planned(&mut self, plan: &Plan) {
@@ -178,23 +198,19 @@ impl Renderer for Human {
                 self.bars.end_phase();
                 self.target(account, region, caller, endpoint.as_deref().zip(*endpoint_from));
             }
-            Event::Phase { phase } => match phase {
-                // A moment, and nothing where it is not drawn over.
-                Phase::Identifying if !self.bars.are_drawn() => {}
-                Phase::Identifying => self.bars.phase("looking for credentials and account"),
-                Phase::PreparingRelay => {
-                    self.relay_is_building = false;
-                    if self.bars.are_drawn() {
-                        self.bars.phase("preparing the relay");
-                    }
-                }
-                Phase::Observing => self.bars.phase("looking at what is there"),
-                Phase::Applying => self.bars.end_phase(),
-                Phase::Verifying => self.bars.phase("looking whether anything is left"),
-            },
+            Event::Phase { phase } => {
+                self.asked = false;
+                self.phase(*phase);
+            }
             Event::Listening { endpoint, account, region } => self.listening(endpoint, account, region),
             Event::RelayBuild { line } => self.relay_build(line),
-            Event::Note { message } => self.err(&text::harmless(message)),
+            Event::Note { message } => {
+                // Ctrl-C in place of an answer: the cursor still stands behind the question.
+                if std::mem::take(&mut self.asked) {
+                    self.err("");
+                }
+                self.err(&text::harmless(message));
+            }
             Event::Warning { message } => self.warn(message),
             Event::Planned { plan } => self.planned(plan),
             Event::Status { resources } => {
@@ -221,6 +237,7 @@ impl Renderer for Human {
             Event::Question { text } => {
                 self.bars.clear();
                 self.bars.print(|printer| printer.ask(text));
+                self.asked = true;
             }
             Event::Built { path, bytes, sha256, architecture } => {
                 self.bars.end_phase();
