@@ -51,7 +51,7 @@ pub(crate) struct Connections {
     replies: Arc<Mutex<VecDeque<Reply>>>,
     posted: Arc<Mutex<Vec<Posted>>>,
     open: Arc<AsyncMutex<JoinSet<()>>>,
-    hang_up: watch::Sender<()>,
+    closing: watch::Sender<Closing>,
 }
 
 impl Connections {
@@ -65,15 +65,18 @@ impl Connections {
                 let number = server.accepted.fetch_add(1, Ordering::SeqCst);
                 let one = server.clone();
                 let service = service_fn(move |request| Box::pin(one.clone().serve(number, request)));
-                let mut hang_up = server.hang_up.subscribe();
+                let mut closing = server.closing.subscribe();
                 server.open.lock().await.spawn(async move {
                     let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
                     tokio::select! {
                         _ = poll_fn(|context| connection.poll_without_shutdown(context)) => {}
-                        _ = hang_up.changed() => {
+                        _ = closing.changed() => {
                             let mut stream = connection.into_parts().io.into_inner();
                             stream.shutdown().await.expect("shut down");
-                            stream.read_to_end(&mut Vec::new()).await.expect("the other end closes too");
+                            let seen = matches!(*closing.borrow(), Closing::SeenByRelay);
+                            if seen {
+                                stream.read_to_end(&mut Vec::new()).await.expect("the relay closes too");
+                            }
                         }
                     }
                 });
@@ -109,17 +112,30 @@ impl Connections {
     /// Closes every connection as an idle server does, and returns when the relay has closed its end too: from then on it
     /// knows, however busy this machine is.
     pub(crate) async fn hang_up(&self) {
+        self.close(Closing::SeenByRelay).await;
+    }
+
+    /// Closes every connection, and returns when the relay's end could know.
+    pub(crate) async fn hang_up_unseen(&self) {
+        self.close(Closing::Unseen).await;
+    }
+
+    async fn close(&self, closing: Closing) {
         let mut open = self.open.lock().await;
-        self.hang_up.send_replace(());
+        self.closing.send_replace(closing);
         while let Some(ended) = open.join_next().await {
             ended.expect("no connection fails");
         }
     }
+}
 
-    /// Closes every connection at once, and returns when the sockets are closed.
-    pub(crate) async fn close_all(&self) {
-        self.open.lock().await.shutdown().await;
-    }
+/// How connections end. Always by a shutdown: closing a socket alone does nothing while another test's new process, between
+/// fork and exec, holds a copy of it.
+#[derive(Clone, Copy, Default)]
+enum Closing {
+    #[default]
+    Unseen,
+    SeenByRelay,
 }
 
 /// One running `bootstrap`.
