@@ -56,6 +56,21 @@ pub(super) fn endpoint(text: &str) -> Result<Url, String> {
     }
 }
 
+/// Zero would mean "let nothing through" (AWS-FACTS A5).
+pub(super) fn throttle_rate(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|rate| (1.0..=10_000.0).contains(rate))
+        .ok_or_else(|| "it is a number of messages a second from 1 to 10000".to_owned())
+}
+
+pub(super) fn throttle_burst(text: &str) -> Result<i32, String> {
+    text.parse()
+        .ok()
+        .filter(|burst| (1..=5_000).contains(burst))
+        .ok_or_else(|| "it is a number of messages from 1 to 5000".to_owned())
+}
+
 pub(super) fn account(text: &str) -> Result<String, String> {
     if text.len() == 12 && text.chars().all(|c| c.is_ascii_digit()) {
         Ok(text.to_owned())
