@@ -5,7 +5,12 @@ use std::path::PathBuf;
 use serde::Serialize;
 use url::Url;
 
+use crate::artifact::Architecture;
 use crate::naming::{GatewayTemplate, StackName, StageName};
+
+/// The only numbers of days that CloudWatch Logs accepts.
+pub(crate) const LOG_RETENTION_DAYS: [i32; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
 /// The settings of one run.
 #[derive(Clone, Debug)]
@@ -63,6 +68,8 @@ pub enum PageSource {
 pub struct RelaySettings {
     /// A ready zip or binary; otherwise it is built.
     pub artifact: Option<PathBuf>,
+    /// The processor that it runs on.
+    pub(crate) architecture: Architecture,
     /// Memory in MB, 128 to 10240 (AWS-FACTS C3). CPU grows with it.
     pub memory_mb: i32,
     /// Longest run of one invocation in seconds; API Gateway itself waits 29 (AWS-FACTS C4).
@@ -73,7 +80,7 @@ pub struct RelaySettings {
 
 impl Default for RelaySettings {
     fn default() -> Self {
-        Self { artifact: None, memory_mb: 128, timeout_s: 10, log_retention_days: 7 }
+        Self { artifact: None, architecture: Architecture::X86_64, memory_mb: 128, timeout_s: 10, log_retention_days: 7 }
     }
 }
 

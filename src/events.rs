@@ -7,6 +7,7 @@ use crate::diagnostics::Diagnostic;
 use crate::engine::outputs::Outputs;
 use crate::engine::plan::{Action, Plan};
 use crate::engine::resource::Address;
+use crate::engine::status::ResourceStatus;
 
 /// One thing that happened. The first event of a run is always [`Event::Started`], the last always [`Event::Finished`].
 #[derive(Clone, Debug, Serialize)]
@@ -17,8 +18,9 @@ pub enum Event {
     Started {
         /// The command's name.
         command: &'static str,
-        /// The stack it is about.
-        stack: String,
+        /// The stack it is about, where it is about one.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        stack: Option<String>,
         /// This program's version.
         version: &'static str,
     },
@@ -33,11 +35,38 @@ pub enum Event {
         /// The endpoint, where it is not AWS's own.
         #[serde(skip_serializing_if = "Option::is_none")]
         endpoint: Option<String>,
+        /// What sends the run to that endpoint.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        endpoint_from: Option<EndpointSource>,
     },
-    /// Something worth a line that is no step: the relay is being built, a local AWS is listening.
+    /// A new part of the run began.
+    Phase {
+        /// Which.
+        phase: Phase,
+    },
+    /// A local AWS began to listen in this process.
+    Listening {
+        /// Its endpoint.
+        endpoint: String,
+        /// The account that it answers for.
+        account: String,
+        /// The region that it answers for.
+        region: String,
+    },
+    /// Something worth a line that is no step, e.g. what the compiler of the relay is doing.
     Note {
         /// One line for people.
         message: String,
+    },
+    /// Something that may not be what was meant, and does not stop the run.
+    Warning {
+        /// One line for people.
+        message: String,
+    },
+    /// What was found, resource by resource (`status`).
+    Status {
+        /// One entry for each resource, in the order of `stack.rs`.
+        resources: Vec<ResourceStatus>,
     },
     /// The plan of this run.
     Planned {
@@ -76,6 +105,29 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         problem: Option<Diagnostic>,
     },
+    /// A person is asked, and the answer is awaited. Only where there is a terminal.
+    Question {
+        /// The question, with its possible answers.
+        text: String,
+    },
+    /// The relay's artifact is there (`build`).
+    Built {
+        /// The zip.
+        path: String,
+        /// Its size in bytes.
+        bytes: usize,
+        /// Its SHA-256 in base64, as Lambda shows it.
+        sha256: String,
+        /// The processor that it runs on.
+        architecture: String,
+    },
+    /// The stack stands. `up --local` goes on after it.
+    Ready {
+        /// URLs and ids.
+        outputs: Outputs,
+        /// What to do next, one line for people each.
+        next: Vec<String>,
+    },
     /// A line that the relay wrote (`up --local`).
     RelayLog {
         /// The line.
@@ -94,6 +146,34 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         problem: Option<Diagnostic>,
     },
+}
+
+/// What sends a run to another endpoint than AWS's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndpointSource {
+    /// `--local`.
+    Local,
+    /// `--endpoint-url`.
+    Option,
+    /// `AWS_ENDPOINT_URL` or a profile.
+    Environment,
+}
+
+/// The parts of a run that may take a while and are no steps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Credentials, account and region are looked up.
+    Identifying,
+    /// The relay is built, or found to be built already.
+    PreparingRelay,
+    /// Every resource is looked at.
+    Observing,
+    /// The plan is carried out.
+    Applying,
+    /// After `teardown`, every resource is looked at again.
+    Verifying,
 }
 
 /// How a step ended.
@@ -128,6 +208,11 @@ impl Events {
     pub fn emit(&self, event: Event) {
         // A closed receiver means the renderer is gone (closed terminal, broken pipe): the work goes on.
         let _ = self.0.send(event);
+    }
+
+    /// Sends one [`Event::Warning`].
+    pub fn warn(&self, message: impl Into<String>) {
+        self.emit(Event::Warning { message: message.into() });
     }
 
     /// Sends one [`Event::Note`].

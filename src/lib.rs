@@ -2,11 +2,18 @@
 
 pub(crate) mod artifact;
 pub(crate) mod aws;
+pub mod cli;
+pub(crate) mod commands;
 pub mod config;
 pub mod diagnostics;
 pub(crate) mod engine;
 pub mod events;
+pub mod local;
 pub mod naming;
 pub(crate) mod page;
 pub(crate) mod resources;
+pub(crate) mod signals;
 pub(crate) mod stack;
+pub(crate) mod ui;
+
+pub use commands::run;

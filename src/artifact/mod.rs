@@ -134,6 +134,17 @@ pub(crate) async fn build(request: &BuildRequest, progress: &(dyn Fn(&str) + Syn
     compile(&sources, &cache, request.target, progress).await
 }
 
+/// The artifact, where it costs no build: brought along, or made before.
+pub(crate) async fn at_hand(request: &BuildRequest) -> Result<Option<Artifact>, ArtifactError> {
+    if let Some(path) = &request.relay {
+        return package::take(path, request.target).map(Some);
+    }
+    let (Ok(sources), Ok(cache)) = (Sources::locate(), Cache::locate()) else { return Ok(None) };
+    // Without a toolchain there is no telling what it would make.
+    let Ok(toolchain) = Toolchain::find(&sources, request.target).await else { return Ok(None) };
+    Ok(cache.get(&sources.key(&toolchain)?, request.target))
+}
+
 async fn compile(
     sources: &Sources,
     cache: &Cache,

@@ -11,9 +11,8 @@ use super::retry::{self, Repeat};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::naming::{AccountId, Partition, Region};
 
-/// The credential chain may probe the instance metadata service, which does not exist outside of EC2: a person without
-/// credentials should not wait for its retries (AWS-FACTS F).
-const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(4);
+/// A credential process may ask a person for a second factor.
+const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(90);
 
 /// The account that the credentials belong to.
 #[derive(Clone, Debug)]
@@ -25,8 +24,9 @@ pub(crate) struct Account {
     pub(crate) caller: String,
 }
 
-/// Checks region and credentials, in this order, because the first costs nothing.
+/// Checks credentials and region, in this order: whoever has neither needs credentials first.
 pub(crate) async fn identify(config: &SdkConfig, clients: &Clients) -> Result<Account, Diagnostic> {
+    require_credentials(config).await?;
     let region = config.region().map(|region| Region(region.to_string())).ok_or_else(|| {
         Diagnostic::new(
             Code::NoRegion,
@@ -34,7 +34,6 @@ pub(crate) async fn identify(config: &SdkConfig, clients: &Clients) -> Result<Ac
             "pass --region, e.g. --region eu-central-1, or set AWS_REGION, or 'aws configure set region …'",
         )
     })?;
-    require_credentials(config).await?;
     let identity = retry::repeating(Repeat::Safe, |_| {}, || async {
         clients
             .sts

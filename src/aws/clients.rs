@@ -2,16 +2,24 @@
 
 use std::time::Duration;
 
+use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::imds;
+use aws_config::meta::region::RegionProviderChain;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls;
 use url::Url;
 
 /// Longest wait for one attempt; uploads of the relay on a slow line fit (AWS-FACTS F: the SDK has no such limit by itself).
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(120);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What a person may say about where and as whom to work.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +47,11 @@ pub(crate) async fn load(access: &Access) -> SdkConfig {
     let http_client = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
         .build_https();
+    let providers = ProviderConfig::default().with_http_client(http_client.clone());
+    let region = region(access, &providers).await;
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .credentials_provider(credentials(access, &providers, region.clone()).await)
+        .region(region)
         .http_client(http_client)
         .app_name(app_name())
         // Waiting and repeating is done in `retry`, visibly and by class.
@@ -53,16 +65,66 @@ pub(crate) async fn load(access: &Access) -> SdkConfig {
     if let Some(profile) = &access.profile {
         loader = loader.profile_name(profile);
     }
-    if let Some(region) = &access.region {
-        loader = loader.region(Region::new(region.clone()));
-    }
     if let Some(url) = &access.endpoint_url {
         loader = loader.endpoint_url(url.as_str().trim_end_matches('/'));
     }
-    if let Some(credentials) = &access.credentials {
-        loader = loader.credentials_provider(credentials.clone());
-    }
     loader.load().await
+}
+
+/// The SDK's own chain, but for [`metadata_service`].
+async fn region(access: &Access, providers: &ProviderConfig) -> Option<Region> {
+    if let Some(region) = &access.region {
+        return Some(Region::new(region.clone()));
+    }
+    let mut profile = ProfileFileRegionProvider::builder().configure(providers);
+    if let Some(name) = &access.profile {
+        profile = profile.profile_name(name);
+    }
+    let metadata =
+        imds::region::ImdsRegionProvider::builder().configure(providers).imds_client(metadata_service(providers)).build();
+    RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
+        .or_else(profile.build())
+        .or_else(metadata)
+        .region()
+        .await
+}
+
+/// The SDK's own chain, but for [`metadata_service`], and but for a profile on the command line: keys in the environment must
+/// not win over it and send the run to another account.
+async fn credentials(access: &Access, providers: &ProviderConfig, region: Option<Region>) -> SharedCredentialsProvider {
+    let providers = providers.clone().with_region(region);
+    if let Some(credentials) = &access.credentials {
+        return SharedCredentialsProvider::new(credentials.clone());
+    }
+    if let Some(profile) = &access.profile {
+        let provider = ProfileFileCredentialsProvider::builder().configure(&providers).profile_name(profile).build();
+        return SharedCredentialsProvider::new(provider);
+    }
+    let chain = DefaultCredentialsChain::builder().imds_client(metadata_service(&providers)).configure(providers);
+    SharedCredentialsProvider::new(chain.build().await)
+}
+
+/// The instance metadata service does not exist outside of EC2: one try of a second, instead of four (AWS-FACTS F).
+fn metadata_service(providers: &ProviderConfig) -> imds::Client {
+    imds::Client::builder()
+        .configure(providers)
+        .max_attempts(1)
+        .connect_timeout(METADATA_TIMEOUT)
+        .read_timeout(METADATA_TIMEOUT)
+        .build()
+}
+
+/// Endpoints that the environment sets for single services, in effect unless one is given for all: (variable, URL).
+pub(crate) fn overridden_services(access: &Access) -> Vec<(String, String)> {
+    let ignored = std::env::var("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_ok_and(|value| value == "true");
+    if access.endpoint_url.is_some() || ignored {
+        return Vec::new();
+    }
+    ["S3", "IAM", "STS", "LAMBDA", "APIGATEWAYV2", "CLOUDWATCH_LOGS"]
+        .into_iter()
+        .map(|service| format!("AWS_ENDPOINT_URL_{service}"))
+        .filter_map(|variable| std::env::var(&variable).ok().map(|url| (variable, url)))
+        .collect()
 }
 
 impl Clients {

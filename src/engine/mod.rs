@@ -8,4 +8,5 @@ pub(crate) mod observe;
 pub(crate) mod outputs;
 pub(crate) mod plan;
 pub(crate) mod resource;
+pub(crate) mod status;
 pub(crate) mod walk;

@@ -1,18 +1,99 @@
 //! One control-plane (or `@connections`) call as the services see it: authenticated, body read, service known.
 
+use std::fmt;
+use std::str::FromStr;
+
 use bytes::Bytes;
 use http::{HeaderMap, Method};
 
 /// The services of the local AWS, by the service name in a SigV4 credential scope.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Service {
+pub enum Service {
+    /// Amazon S3.
     S3,
+    /// IAM.
     Iam,
+    /// STS.
     Sts,
+    /// Lambda.
     Lambda,
+    /// The API Gateway v2 control plane.
     ApiGateway,
+    /// CloudWatch Logs.
     Logs,
+    /// The data plane of a deployed API: `@connections`.
     ExecuteApi,
+}
+
+impl Service {
+    const ALL: [Self; 7] =
+        [Self::S3, Self::Iam, Self::Sts, Self::Lambda, Self::ApiGateway, Self::Logs, Self::ExecuteApi];
+
+    /// The name in a credential scope.
+    pub fn signing_name(self) -> &'static str {
+        match self {
+            Self::S3 => "s3",
+            Self::Iam => "iam",
+            Self::Sts => "sts",
+            Self::Lambda => "lambda",
+            Self::ApiGateway => "apigateway",
+            Self::Logs => "logs",
+            Self::ExecuteApi => "execute-api",
+        }
+    }
+}
+
+impl fmt::Display for Service {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.signing_name())
+    }
+}
+
+/// A name that is no service of the local AWS.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("`{0}` is no service of the local AWS")]
+pub struct UnknownService(String);
+
+impl FromStr for Service {
+    type Err = UnknownService;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|service| service.signing_name() == name)
+            .ok_or_else(|| UnknownService(name.to_owned()))
+    }
+}
+
+/// The operation that a call asks for, by the name in the service's model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Operation {
+    pub(crate) name: &'static str,
+    /// Changes the account: what `plan` must never send.
+    pub(crate) is_write: bool,
+}
+
+impl Operation {
+    pub(crate) const fn read(name: &'static str) -> Self {
+        Self { name, is_write: false }
+    }
+
+    pub(crate) const fn write(name: &'static str) -> Self {
+        Self { name, is_write: true }
+    }
+}
+
+/// What the local AWS remembers of an answered call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallRecord {
+    /// The service called.
+    pub service: Service,
+    /// The operation's name in the service's model, e.g. `CreateFunction`.
+    pub operation: &'static str,
+    /// Whether the operation can change the account.
+    pub is_write: bool,
+    /// Status of the answer; absent where the connection was dropped instead.
+    pub status: Option<u16>,
 }
 
 /// Who signed a call.
@@ -22,6 +103,15 @@ pub(crate) enum Principal {
     Deployer { arn: String },
     /// Temporary credentials that the local Lambda service issued for a role: allowed what the role's policies say.
     RoleSession { role_name: String, arn: String },
+}
+
+impl Principal {
+    /// The caller's ARN, as GetCallerIdentity and error messages show it.
+    pub(crate) fn arn(&self) -> &str {
+        match self {
+            Self::Deployer { arn } | Self::RoleSession { arn, .. } => arn,
+        }
+    }
 }
 
 /// One authenticated call.

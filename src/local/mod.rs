@@ -10,6 +10,8 @@
 pub(crate) mod answer;
 pub(crate) mod apigateway;
 pub(crate) mod call;
+mod chunked;
+mod dispatch;
 pub(crate) mod faults;
 pub(crate) mod gateway;
 pub(crate) mod iam;
@@ -19,7 +21,12 @@ pub(crate) mod s3;
 pub(crate) mod server;
 pub(crate) mod signature;
 pub(crate) mod sts;
+mod tags;
 pub(crate) mod world;
+mod xml;
 
+pub use call::{CallRecord, Service, UnknownService};
+pub use faults::{Fault, FaultHit, FaultRule, Faults, InvalidFaultRule};
 pub use server::{LocalAws, LocalError};
-pub use world::{LocalOptions, Timings};
+pub use signature::{DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY};
+pub use world::{LocalOptions, LogLine, Timings};

@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
+use super::call::CallRecord;
 use super::{apigateway, faults, gateway, iam, lambda, logs, s3};
 
 /// How a local AWS is started.
@@ -50,6 +51,8 @@ pub struct Timings {
     pub public_access_block_propagation: Duration,
     /// From CreateDeployment until `DEPLOYED` (AWS-FACTS B1).
     pub deployment_pending: Duration,
+    /// How long one write holds its API; another that comes meanwhile conflicts (AWS-FACTS B3).
+    pub api_write: Duration,
     /// A connection without data in either direction is closed after this (AWS-FACTS A5).
     pub connection_idle: Duration,
     /// A connection is closed after this (AWS-FACTS A5).
@@ -66,6 +69,7 @@ impl Default for Timings {
             function_update: Duration::from_millis(100),
             public_access_block_propagation: Duration::from_millis(100),
             deployment_pending: Duration::ZERO,
+            api_write: Duration::from_millis(10),
             connection_idle: Duration::from_secs(600),
             connection_life: Duration::from_secs(7200),
             integration_timeout: Duration::from_secs(29),
@@ -95,6 +99,7 @@ pub struct LogLine {
 /// The running account, shared by every request.
 #[derive(Debug)]
 pub(crate) struct World {
+    /// As given, but with the port that is listened on.
     pub(crate) options: LocalOptions,
     state: Mutex<State>,
     pub(crate) faults: faults::Faults,
@@ -102,6 +107,9 @@ pub(crate) struct World {
     pub(crate) gateway: gateway::Gateway,
     pub(crate) environments: lambda::Environments,
     pub(crate) log_lines: broadcast::Sender<LogLine>,
+    /// Credentials issued to functions. They end with their role, and are no part of what an account holds.
+    pub(crate) sessions: iam::Sessions,
+    calls: Mutex<Vec<CallRecord>>,
 }
 
 impl World {
@@ -113,13 +121,25 @@ impl World {
             gateway: gateway::Gateway::default(),
             environments: lambda::Environments::default(),
             log_lines: broadcast::Sender::new(1024),
+            sessions: iam::Sessions::default(),
+            calls: Mutex::default(),
         }
+    }
+
+    /// The base URL of the control plane, e.g. `http://127.0.0.1:4566`.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", std::net::SocketAddr::new(self.options.address, self.options.port))
     }
 
     /// The account's state. Never hold it across an await: `MutexGuard` is not `Send`, so the compiler sees to that.
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         // A panic while the lock was held leaves plain data behind; serving it beats refusing every later call.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The answered calls so far, oldest first.
+    pub(crate) fn calls(&self) -> MutexGuard<'_, Vec<CallRecord>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The clock for every delay: tokio's, so that tests with paused time work. Transitions (Pending → Active …) are computed by

@@ -1,0 +1,273 @@
+//! The command line: clap types only. What they mean is decided in [`crate::commands`].
+
+mod values;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use url::Url;
+
+use crate::artifact::Architecture;
+use crate::config::RelaySettings;
+use crate::local::FaultRule;
+use crate::naming::{GatewayTemplate, StackName, StageName};
+
+pub(crate) use values::StunChoice;
+
+/// The port of the local AWS, unless told otherwise.
+pub(crate) const LOCAL_PORT: u16 = 4580;
+
+/// Serverless WebRTC signalling and a 1:1 video call on AWS, deployed by direct API calls.
+///
+/// 'up' makes an S3 page, a WebSocket API and a relay function, and prints the page's URL: open it in two browsers and call.
+/// 'teardown' removes all of it. There is no state file: what is deployed is found again by name and tag.
+///
+/// Without an AWS account: 'webrtc-aws up --local' does the same on this machine.
+#[derive(Debug, Parser)]
+#[command(name = "webrtc-aws", version, max_term_width = 100, disable_help_subcommand = true, after_help = EXIT_CODES)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+
+    #[command(flatten)]
+    pub(crate) output: OutputOptions,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 failed; 2 not a valid command, value or page, or a confirmation is missing;
+3 credentials, region, network or permissions; 4 a resource of that name is not ours;
+5 'plan --exit-code' found changes; 129, 130, 143 ended by SIGHUP, SIGINT (Ctrl-C), SIGTERM.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Deploy or update a stack, and print its URLs
+    ///
+    /// Deploys the page, the WebSocket API and the relay, or brings them up to date; what is as it should be is left alone.
+    /// A run that failed or was interrupted is continued by running it again. Nothing that this program did not make is ever
+    /// changed: if one of the names is taken by something else, the run ends before its first write.
+    ///
+    /// With --local, a local AWS is started on this machine if none is running; it stays until Ctrl-C, which is a normal end
+    /// (exit code 0) and takes everything in it away.
+    Up(UpOptions),
+
+    /// Show what 'up' would change, and change nothing
+    Plan(PlanOptions),
+
+    /// Show what of a stack is there, and whether it is as it should be
+    ///
+    /// Each resource is present, missing, drifted (it differs from these options), foreign (it has our name but is not ours) or
+    /// ambiguous (more than one carries our tag). The relay's code is compared only where it costs no build: with --relay, or
+    /// when it was built before.
+    Status(StatusOptions),
+
+    /// Remove a stack, and prove that nothing of it is left
+    ///
+    /// Finds everything by name and tag, from any directory and any machine. Shows what will be removed and asks; without a
+    /// terminal it needs --yes.
+    Teardown(TeardownOptions),
+
+    /// Run a local AWS in the foreground: an empty account on this machine
+    ///
+    /// It answers the calls that this program makes, S3 to Lambda, as strictly as AWS, and carries the deployed page, WebSocket
+    /// API and relay. Deploy to it from another terminal with 'webrtc-aws up --local'; the AWS CLI works against it too.
+    /// Everything in it is gone when it ends.
+    Local(LocalOptions),
+
+    /// Build the relay's zip for Lambda, and print where it is
+    ///
+    /// 'up' does this by itself. Use it to build on one machine and deploy from another: 'up --relay PATH' takes the result.
+    Build(BuildOptions),
+}
+
+/// How a run reports.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputOptions {
+    /// How to report: lines for people, or one JSON object a line
+    ///
+    /// human: results on stdout, progress and problems on stderr; colour and moving bars only on a terminal (NO_COLOR, TERM=dumb
+    /// and CI are respected). json: every event as one JSON object a line on stdout and nothing else there; the first has
+    /// "event":"started", the last "event":"finished".
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Human, global = true)]
+    pub(crate) output: OutputFormat,
+
+    /// Also show unchanged resources, every wait with its reason, and what AWS said in full
+    #[arg(long, short, global = true)]
+    pub(crate) verbose: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// Lines for people
+    Human,
+    /// One JSON object a line
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct UpOptions {
+    #[command(flatten)]
+    pub(crate) stack: StackOptions,
+    #[command(flatten)]
+    pub(crate) content: ContentOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PlanOptions {
+    #[command(flatten)]
+    pub(crate) stack: StackOptions,
+    #[command(flatten)]
+    pub(crate) content: ContentOptions,
+
+    /// End with exit code 5 if 'up' would change something
+    #[arg(long)]
+    pub(crate) exit_code: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusOptions {
+    #[command(flatten)]
+    pub(crate) stack: StackOptions,
+    #[command(flatten)]
+    pub(crate) content: ContentOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct TeardownOptions {
+    #[command(flatten)]
+    pub(crate) stack: StackOptions,
+
+    /// Do not ask; needed where there is no terminal
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+
+    /// Also delete objects in the stack's bucket that something else put there; otherwise teardown stops at them
+    #[arg(long)]
+    pub(crate) delete_foreign_objects: bool,
+}
+
+/// Which stack, and where.
+#[derive(Debug, Args)]
+pub(crate) struct StackOptions {
+    /// The stack's name: 1 to 28 of a-z, 0-9 and '-', starting with a letter, e.g. 'demo' or 'pr-42'
+    ///
+    /// One account and region can hold many stacks; each has its own page, API and relay. No '-' at the end and no '--'.
+    #[arg(value_name = "STACK", env = "WEBRTC_AWS_STACK", default_value = "demo")]
+    pub(crate) name: StackName,
+
+    /// The stage of the WebSocket API, the last part of its URL: 1 to 128 of A-Z, a-z, 0-9, '_' and '-'
+    #[arg(long, value_name = "NAME", default_value = "prod")]
+    pub(crate) stage: StageName,
+
+    #[command(flatten)]
+    pub(crate) place: PlaceOptions,
+}
+
+/// Where a run works, and as whom.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Where")]
+pub(crate) struct PlaceOptions {
+    /// The AWS region, e.g. eu-central-1; otherwise AWS_REGION or the profile's
+    #[arg(long, value_name = "REGION", value_parser = values::region)]
+    pub(crate) region: Option<String>,
+
+    /// The profile of the AWS configuration files; otherwise AWS_PROFILE, or the default chain of credentials
+    #[arg(long, value_name = "NAME", conflicts_with = "local")]
+    pub(crate) profile: Option<String>,
+
+    /// Send every AWS call to this http(s) URL: an emulator, e.g. http://127.0.0.1:5013; otherwise AWS_ENDPOINT_URL, or AWS itself
+    #[arg(long, value_name = "URL", value_parser = values::endpoint, conflicts_with = "local")]
+    pub(crate) endpoint_url: Option<Url>,
+
+    /// Where that emulator has its WebSocket APIs: a ws(s) URL with {api} and {stage} in it
+    ///
+    /// Default: /_aws/execute-api/{api}/{stage} below the endpoint. E.g. 'ws://127.0.0.1:5013/_aws/execute-api/{api}/{stage}'.
+    #[arg(long, value_name = "TEMPLATE", conflicts_with = "local")]
+    pub(crate) gateway_url: Option<GatewayTemplate>,
+
+    /// Work on the local AWS of this machine: no account, no credentials, no network
+    #[arg(long)]
+    pub(crate) local: bool,
+
+    /// The local AWS's port on 127.0.0.1; 0 takes a free one, where one is started
+    #[arg(long, value_name = "PORT", default_value_t = LOCAL_PORT)]
+    pub(crate) port: u16,
+}
+
+/// What is deployed.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "What")]
+pub(crate) struct ContentOptions {
+    /// Deploy the page in this directory, which has an index.html, instead of the built-in one
+    ///
+    /// All files below it are deployed, and a generated config.js beside them tells the page where its relay is.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) client: Option<PathBuf>,
+
+    /// STUN server that helps two browsers to find a path, e.g. stun:stun.example.org:3478; may be repeated; 'none' for none
+    ///
+    /// Default: stun:stun.cloudflare.com:3478 and stun:stun.l.google.com:19302. Their operators see the addresses of callers.
+    #[arg(long, value_name = "URL|none")]
+    pub(crate) stun: Vec<StunChoice>,
+
+    /// A finished relay, a zip or a Linux binary, instead of building one
+    #[arg(long, value_name = "PATH")]
+    pub(crate) relay: Option<PathBuf>,
+
+    /// The processor that the relay runs on; on the local AWS always this machine's
+    #[arg(long, value_enum, value_name = "NAME", default_value_t = Architecture::X86_64, conflicts_with = "local")]
+    pub(crate) arch: Architecture,
+
+    /// The relay's memory in MB, 128 to 10240; processor time grows with it
+    #[arg(long, value_name = "MB", default_value_t = RelaySettings::default().memory_mb,
+          value_parser = clap::value_parser!(i32).range(128..=10_240))]
+    pub(crate) memory: i32,
+
+    /// The relay's longest run for one message in seconds, 1 to 29
+    #[arg(long, value_name = "SECONDS", default_value_t = RelaySettings::default().timeout_s,
+          value_parser = clap::value_parser!(i32).range(1..=29))]
+    pub(crate) timeout: i32,
+
+    /// How long CloudWatch keeps the relay's log, in days: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365 or longer
+    #[arg(long, value_name = "DAYS", default_value_t = RelaySettings::default().log_retention_days,
+          value_parser = values::log_retention)]
+    pub(crate) log_retention: i32,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LocalOptions {
+    /// The port to listen on; 0 takes a free one
+    #[arg(long, value_name = "PORT", default_value_t = LOCAL_PORT)]
+    pub(crate) port: u16,
+
+    /// The address to listen on; anything but loopback lets others on the network in, who then can run programs here
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
+    pub(crate) address: IpAddr,
+
+    /// The region that it answers for
+    #[arg(long, value_name = "REGION", default_value = "us-east-1", value_parser = values::region)]
+    pub(crate) region: String,
+
+    /// The account id that it answers for: 12 digits
+    #[arg(long, value_name = "ID", default_value = "000000000000", value_parser = values::account)]
+    pub(crate) account: String,
+
+    /// Answer every call this much later, e.g. 40ms or 2s
+    #[arg(long, value_name = "TIME", value_parser = values::latency)]
+    pub(crate) latency: Option<FaultRule>,
+
+    /// Make calls go wrong: SERVICE:OPERATION[#N]=FAULT, e.g. 'lambda:CreateFunction#1=throttle'; may be repeated
+    ///
+    /// '*' stands for any service or operation, '#N' for the N-th such call. The faults: latency:40ms, throttle,
+    /// fail:STATUS:CODE[:MESSAGE], lost (done, but the answer is lost), hang, hang-after (done, never answered), kill.
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) fault: Vec<FaultRule>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BuildOptions {
+    /// The processor that the relay runs on
+    #[arg(long, value_enum, value_name = "NAME", default_value_t = Architecture::X86_64)]
+    pub(crate) arch: Architecture,
+}

@@ -1,0 +1,120 @@
+//! Values that need more than a type: each parser's refusal says what is allowed.
+
+use std::str::FromStr;
+
+use url::Url;
+
+use crate::config::LOG_RETENTION_DAYS;
+use crate::local::FaultRule;
+
+/// `--stun URL` or `--stun none`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum StunChoice {
+    /// No STUN server: calls within one network only.
+    None,
+    /// A `stun:` or `stuns:` URL.
+    Url(String),
+}
+
+impl FromStr for StunChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        if text == "none" {
+            return Ok(Self::None);
+        }
+        let server = text.strip_prefix("stun:").or_else(|| text.strip_prefix("stuns:"));
+        // Browsers refuse anything else, and with it the page's whole configuration.
+        if server.is_some_and(is_host_and_port) {
+            Ok(Self::Url(text.to_owned()))
+        } else {
+            Err("it is 'none', or stun:HOST[:PORT] or stuns:HOST[:PORT], e.g. stun:stun.example.org:3478".to_owned())
+        }
+    }
+}
+
+fn is_host_and_port(text: &str) -> bool {
+    let whole_url = format!("http://{text}/");
+    !text.contains(['/', '?', '#', '@'])
+        && Url::parse(&whole_url).is_ok_and(|url| url.host_str().is_some_and(|host| !host.is_empty()))
+}
+
+pub(super) fn region(text: &str) -> Result<String, String> {
+    let parts: Vec<&str> = text.split('-').collect();
+    let words = |words: &[&str]| words.iter().all(|word| word.len() >= 2 && word.chars().all(|c| c.is_ascii_lowercase()));
+    match parts.split_last() {
+        Some((number, name)) if name.len() >= 2 && words(name) && number.parse::<u8>().is_ok() => Ok(text.to_owned()),
+        _ => Err("a region looks like eu-central-1 or us-east-1".to_owned()),
+    }
+}
+
+pub(super) fn endpoint(text: &str) -> Result<Url, String> {
+    match Url::parse(text) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.host().is_some() && url.query().is_none() => Ok(url),
+        _ => Err("it is an http:// or https:// URL, e.g. http://127.0.0.1:5013".to_owned()),
+    }
+}
+
+pub(super) fn account(text: &str) -> Result<String, String> {
+    if text.len() == 12 && text.chars().all(|c| c.is_ascii_digit()) {
+        Ok(text.to_owned())
+    } else {
+        Err("an account id is 12 digits, e.g. 123456789012".to_owned())
+    }
+}
+
+pub(super) fn log_retention(text: &str) -> Result<i32, String> {
+    match text.parse() {
+        Ok(days) if LOG_RETENTION_DAYS.contains(&days) => Ok(days),
+        _ => {
+            let allowed: Vec<String> = LOG_RETENTION_DAYS.iter().map(i32::to_string).collect();
+            Err(format!("CloudWatch keeps logs for one of these numbers of days: {}", allowed.join(", ")))
+        }
+    }
+}
+
+/// A latency of every call is a fault rule like any other.
+pub(super) fn latency(text: &str) -> Result<FaultRule, String> {
+    format!("*=latency:{text}").parse().map_err(|_| "it is a number with ms or s, e.g. 40ms or 2s".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stun_servers_are_what_browsers_accept() {
+        for good in ["stun:stun.example.org", "stun:stun.example.org:3478", "stuns:192.0.2.1:5349", "stun:[2001:db8::1]:3478"] {
+            assert_eq!(good.parse(), Ok(StunChoice::Url(good.to_owned())));
+        }
+        assert_eq!("none".parse(), Ok(StunChoice::None));
+        for bad in ["", "stun:", "stun.example.org", "turn:a:1", "stun:a:99999", "stun://a:1", "stun:u@a", "None"] {
+            assert!(bad.parse::<StunChoice>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn regions_of_every_partition_pass_and_typos_do_not() {
+        for good in ["us-east-1", "ap-northeast-2", "us-gov-west-1", "eusc-de-east-1", "us-isob-east-1"] {
+            assert!(region(good).is_ok(), "{good}");
+        }
+        for bad in ["", "frankfurt", "eu-central", "eu-1", "EU-central-1", "eu-central-1a", "eu_central_1", "us-east-1/"] {
+            assert!(region(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn endpoints_are_http_urls() {
+        assert!(endpoint("http://127.0.0.1:5013").is_ok());
+        for bad in ["127.0.0.1:5013", "ftp://a", "localhost:5013", "http://", "http://a/?q"] {
+            assert!(endpoint(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn log_retention_is_one_of_the_days_that_cloudwatch_knows() {
+        assert_eq!(log_retention("7"), Ok(7));
+        assert!(log_retention("8").unwrap_err().contains("1, 3, 5, 7, 14"));
+        assert!(log_retention("0").is_err());
+    }
+}

@@ -1,0 +1,74 @@
+//! From options to [`Config`].
+
+use crate::cli::{ContentOptions, PlaceOptions, StackOptions, StunChoice};
+use crate::config::{Config, IceServer, PageSource, RelaySettings, Target, Throttling, default_ice_servers};
+
+/// The settings of a command that knows what is wanted.
+pub(super) fn config(stack: &StackOptions, content: &ContentOptions) -> Config {
+    Config {
+        page: content.client.clone().map_or(PageSource::BuiltIn, PageSource::Directory),
+        relay: RelaySettings {
+            artifact: content.relay.clone(),
+            architecture: content.arch,
+            memory_mb: content.memory,
+            timeout_s: content.timeout,
+            log_retention_days: content.log_retention,
+        },
+        ice_servers: ice_servers(&content.stun),
+        ..bare(stack)
+    }
+}
+
+/// The settings of a command that wants nothing to be there.
+pub(super) fn bare(stack: &StackOptions) -> Config {
+    Config {
+        stack: stack.name.clone(),
+        stage: stack.stage.clone(),
+        target: target(&stack.place),
+        page: PageSource::BuiltIn,
+        relay: RelaySettings::default(),
+        ice_servers: default_ice_servers(),
+        throttling: Throttling::default(),
+    }
+}
+
+fn target(place: &PlaceOptions) -> Target {
+    if place.local {
+        Target::Local { port: place.port, region: place.region.clone() }
+    } else {
+        Target::Aws {
+            region: place.region.clone(),
+            profile: place.profile.clone(),
+            endpoint_url: place.endpoint_url.clone(),
+            gateway: place.gateway_url.clone(),
+        }
+    }
+}
+
+fn ice_servers(choices: &[StunChoice]) -> Vec<IceServer> {
+    if choices.is_empty() {
+        return default_ice_servers();
+    }
+    let urls: Vec<String> = choices
+        .iter()
+        .filter_map(|choice| match choice {
+            StunChoice::None => None,
+            StunChoice::Url(url) => Some(url.clone()),
+        })
+        .collect();
+    if urls.is_empty() { Vec::new() } else { vec![IceServer { urls }] }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stun_servers_are_the_default_none_or_the_given() {
+        let url = |text: &str| text.parse::<StunChoice>().unwrap();
+        assert_eq!(ice_servers(&[]), default_ice_servers());
+        assert_eq!(ice_servers(&[url("none")]), []);
+        let given = ice_servers(&[url("stun:a.test"), url("stuns:b.test:5349")]);
+        assert_eq!(given, [IceServer { urls: vec!["stun:a.test".into(), "stuns:b.test:5349".into()] }]);
+    }
+}

@@ -1,0 +1,27 @@
+//! `status`: what of a stack is there, and whether it is as it should be. Needs no toolchain.
+
+use super::configure;
+use super::place;
+use super::session::Session;
+use super::{Ending, Run};
+use crate::cli::StatusOptions;
+use crate::diagnostics::Diagnostic;
+use crate::engine::status::status;
+use crate::events::Event;
+use crate::page::Page;
+
+pub(super) async fn run(options: &StatusOptions, run: &Run) -> Result<Ending, Diagnostic> {
+    let config = configure::config(&options.stack, &options.content);
+    let page = Page::load(&config.page)?;
+    let place = place::existing(&config.target, run).await?;
+    let session = Session::open(config, &place, run).await?;
+    let relay = session.relay_at_hand().await?;
+    if relay.is_none() {
+        run.events.note("the relay's code is not compared: it is not built here ('webrtc-aws build' does)");
+    }
+    let graph = session.graph(page, relay);
+    let observations = session.observe(&graph).await?;
+    let resources = status(&graph, &observations, &session.context.known)?;
+    run.events.emit(Event::Status { resources });
+    Ok(Ending { outputs: session.outputs(), ..Ending::default() })
+}

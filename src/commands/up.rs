@@ -1,0 +1,91 @@
+//! `up`: deploys a stack, or brings it up to date.
+
+use tokio::sync::broadcast;
+use tokio::sync::broadcast::error::RecvError;
+
+use super::configure;
+use super::place::{self, Place, SamePlace};
+use super::session::Session;
+use super::{Ending, Run};
+use crate::cli::UpOptions;
+use crate::config::{Config, Target};
+use crate::diagnostics::Diagnostic;
+use crate::engine::apply::apply_present;
+use crate::engine::plan::Goal;
+use crate::events::{Event, Phase};
+use crate::local::{LocalAws, LogLine};
+use crate::page::Page;
+
+pub(super) async fn run(options: &UpOptions, run: &Run) -> Ending {
+    let config = configure::config(&options.stack, &options.content);
+    // Before anything is started or called: a mistake in the page should cost nothing.
+    let page = match Page::load(&config.page) {
+        Ok(page) => page,
+        Err(problem) => return problem.into(),
+    };
+    match place::existing_or_started(&config.target, run).await {
+        Ok((place, None)) => deploy(config, page, &place, false, run).await.into(),
+        Ok((place, Some(local))) => deploy_and_stay(config, page, &place, local, run).await,
+        Err(problem) => problem.into(),
+    }
+}
+
+/// Deploys to the local AWS that this process started, and stays until a signal comes.
+async fn deploy_and_stay(config: Config, page: Page, place: &Place, local: LocalAws, run: &Run) -> Ending {
+    // From before the first deployment: the relay may write as soon as somebody finds it.
+    let lines = local.log_lines();
+    let mut ending = Ending::from(deploy(config, page, place, true, run).await);
+    if let Some(outputs) = ending.outputs.as_ref().filter(|_| ending.problem.is_none()) {
+        tokio::select! {
+            () = run.cancel.cancelled() => {}
+            () = show(lines, &outputs.log_group, run) => {}
+        }
+    }
+    local.stop().await;
+    // Whatever a failed run left was in the local AWS, and went with it.
+    ending.problem = ending.problem.map(|problem| problem.leaving(Vec::new()));
+    ending
+}
+
+/// Shows what the stack's relay writes, for ever.
+async fn show(mut lines: broadcast::Receiver<LogLine>, log_group: &str, run: &Run) {
+    loop {
+        match lines.recv().await {
+            Ok(line) if line.group == log_group => run.events.emit(Event::RelayLog { line: line.text }),
+            Ok(_) => {}
+            Err(RecvError::Lagged(missed)) => run.events.warn(format!("{missed} log lines came too fast to be shown")),
+            Err(RecvError::Closed) => return,
+        }
+    }
+}
+
+async fn deploy(config: Config, page: Page, place: &Place, stays: bool, run: &Run) -> Result<Ending, Diagnostic> {
+    let session = Session::open(config, place, run).await?;
+    let relay = session.relay().await?;
+    let survey = session.survey(session.graph(page, Some(relay)), Goal::Present).await?;
+    run.events.emit(Event::Phase { phase: Phase::Applying });
+    let outcome = apply_present(&survey.graph, &session.context, &survey.observations, &run.cancel).await;
+    let outputs = session.outputs();
+    if let (Some(outputs), None) = (&outputs, &outcome.problem) {
+        let next = next_steps(&session.config, stays);
+        run.events.emit(Event::Ready { outputs: outputs.clone(), next });
+    }
+    Ok(Ending { changed: outcome.changed, outputs, problem: outcome.problem, ..Ending::default() })
+}
+
+fn next_steps(config: &Config, stays: bool) -> Vec<String> {
+    let place = SamePlace(&config.target);
+    let stack = &config.stack;
+    let mut next = vec![
+        "Open the page in two tabs or on two machines, copy one's id into the other, and press the call button.".to_owned(),
+    ];
+    if stays {
+        next.push("Press Ctrl-C to end the local AWS; everything in it goes with it.".to_owned());
+    } else {
+        next.push(format!("Remove everything again: webrtc-aws teardown {stack}{place}"));
+    }
+    if matches!(config.target, Target::Local { .. }) {
+        next.push("Browsers let this page use the camera because it is on this machine; others need https.".to_owned());
+    }
+    next
+}

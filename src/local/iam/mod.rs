@@ -1,0 +1,62 @@
+//! IAM: roles with inline policies, the evaluation of those policies, and the temporary credentials issued for a role.
+
+mod form;
+mod model;
+mod operations;
+pub(crate) mod policy;
+mod session;
+
+use std::sync::Arc;
+
+pub(crate) use model::{Role, Store};
+pub(crate) use policy::Decision;
+pub(crate) use session::{SessionCredentials, Sessions, find_session, issue_session};
+
+use super::answer::{self, Answer};
+use super::call::{Call, Operation, Principal};
+use super::world::{State, World};
+use form::Form;
+
+const OPERATIONS: &[Operation] = &[
+    Operation::write("CreateRole"),
+    Operation::read("GetRole"),
+    Operation::read("ListRoles"),
+    Operation::write("DeleteRole"),
+    Operation::write("UpdateAssumeRolePolicy"),
+    Operation::write("TagRole"),
+    Operation::write("UntagRole"),
+    Operation::read("ListRoleTags"),
+    Operation::write("PutRolePolicy"),
+    Operation::read("GetRolePolicy"),
+    Operation::read("ListRolePolicies"),
+    Operation::write("DeleteRolePolicy"),
+    Operation::write("AttachRolePolicy"),
+    Operation::write("DetachRolePolicy"),
+    Operation::read("ListAttachedRolePolicies"),
+    Operation::read("ListInstanceProfilesForRole"),
+];
+
+pub(crate) fn operation(call: &Call) -> Option<Operation> {
+    let form = Form::parse(&call.body);
+    OPERATIONS.iter().find(|operation| operation.name == form.action()).copied()
+}
+
+pub(crate) async fn handle(world: &Arc<World>, call: &Call) -> Answer {
+    let form = Form::parse(&call.body);
+    match operations::run(world, &form) {
+        Ok(result) => operations::answer(form.action(), &result, &call.request_id),
+        Err(error) => answer::error(call.service, &error, &call.request_id),
+    }
+}
+
+/// Whether a principal may do `action` on `resource`: the deployer everything, a role's session what its role's inline policies say.
+/// Managed policies and permissions boundaries have no documents here: the first allow nothing, the second limit nothing.
+pub(crate) fn is_allowed(state: &State, principal: &Principal, action: &str, resource: &str) -> Decision {
+    match principal {
+        Principal::Deployer { .. } => Decision::Allowed,
+        Principal::RoleSession { role_name, .. } => match state.iam.role(role_name) {
+            Some(role) => policy::evaluate(&role.inline_policies.values().collect::<Vec<_>>(), action, resource),
+            None => Decision::ImplicitDeny,
+        },
+    }
+}

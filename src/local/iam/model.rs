@@ -1,0 +1,50 @@
+//! The roles of the account.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+use tokio::time::Instant;
+
+use super::super::tags::Tags;
+
+/// Everything IAM holds.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Store {
+    pub(super) roles: BTreeMap<String, Role>,
+}
+
+impl Store {
+    pub(crate) fn role(&self, name: &str) -> Option<&Role> {
+        self.roles.get(name)
+    }
+
+    pub(crate) fn role_by_arn(&self, arn: &str) -> Option<&Role> {
+        self.roles.values().find(|role| role.arn == arn)
+    }
+}
+
+/// One role.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Role {
+    pub(crate) name: String,
+    pub(crate) path: String,
+    pub(crate) arn: String,
+    /// Differs between two roles of the same name: what tells a recreated role from the old one (AWS-FACTS D).
+    pub(crate) id: String,
+    pub(crate) description: Option<String>,
+    pub(crate) max_session_duration: u32,
+    pub(crate) permissions_boundary: Option<String>,
+    pub(crate) tags: Tags,
+    pub(crate) assume_role_policy: Value,
+    /// Policy documents by policy name.
+    pub(crate) inline_policies: BTreeMap<String, Value>,
+    /// ARNs of managed policies by policy name.
+    pub(crate) attached_policies: BTreeMap<String, String>,
+    /// On the clock of the propagation delays (AWS-FACTS C1).
+    #[serde(skip)]
+    pub(crate) created_at: Instant,
+    /// As answers show it.
+    #[serde(skip)]
+    pub(crate) created: jiff::Timestamp,
+}

@@ -1,0 +1,155 @@
+//! S3: buckets that block public access and refuse ACLs, their objects, and the public GET that a browser sends.
+
+mod access;
+mod bucket;
+mod checksum;
+mod listing;
+mod object;
+mod public;
+mod route;
+mod store;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use http::{HeaderValue, StatusCode};
+use serde::de::DeserializeOwned;
+
+pub(crate) use public::public;
+pub(crate) use store::Store;
+
+use super::answer::{self, Answer, AwsError};
+use super::call::{Call, Operation};
+use super::world::{State, World};
+use route::Target;
+use store::Bucket;
+
+type Result<T> = std::result::Result<T, AwsError>;
+
+pub(crate) fn operation(call: &Call) -> Option<Operation> {
+    route::operation(call)
+}
+
+pub(crate) async fn handle(world: &Arc<World>, call: &Call) -> Answer {
+    let Some(operation) = operation(call) else {
+        return answer::error(call.service, &unsupported("This operation"), &call.request_id);
+    };
+    let result = run(world, call, operation.name);
+    let mut answer = result.unwrap_or_else(|error| answer::error(call.service, &error, &call.request_id));
+    // Present on refusals too: it is how clients find a bucket's region (AWS-FACTS E3).
+    if let (false, Ok(region)) =
+        (Target::of(&call.path).bucket.is_empty(), HeaderValue::from_str(&world.options.region))
+    {
+        answer.headers_mut().insert("x-amz-bucket-region", region);
+    }
+    answer
+}
+
+fn run(world: &World, call: &Call, operation: &str) -> Result<Answer> {
+    let target = Target::of(&call.path);
+    let checksums = checksum::verify(&call.headers, &call.body)?;
+    let mut state = world.state();
+    match operation {
+        "ListBuckets" => return Ok(listing::list_buckets(world, &state.s3, call)),
+        "CreateBucket" => return bucket::create(world, &mut state.s3, &target.bucket, call),
+        _ => {}
+    }
+    let bucket = owned_bucket(world, &mut state.s3, &target.bucket, call)?;
+    match operation {
+        "HeadBucket" => Ok(answer::empty(StatusCode::OK)),
+        "DeleteBucket" if !bucket.objects.is_empty() => {
+            Err(AwsError::new(StatusCode::CONFLICT, "BucketNotEmpty", "The bucket you tried to delete is not empty"))
+        }
+        "DeleteBucket" => {
+            state.s3.buckets.remove(&target.bucket);
+            Ok(answer::empty(StatusCode::NO_CONTENT))
+        }
+        "GetBucketLocation" => Ok(bucket::location(world)),
+        "GetBucketVersioning" => Ok(document("VersioningConfiguration", "")),
+        "GetBucketOwnershipControls" => Ok(bucket::ownership_controls()),
+        "GetBucketTagging" => bucket::get_tagging(bucket),
+        "PutBucketTagging" => bucket::put_tagging(bucket, call),
+        "DeleteBucketTagging" => {
+            bucket.tags.clear();
+            Ok(answer::empty(StatusCode::NO_CONTENT))
+        }
+        "GetBucketEncryption" => Ok(bucket::get_encryption(bucket)),
+        "PutBucketEncryption" => bucket::put_encryption(bucket, call),
+        "GetPublicAccessBlock" => access::get_public_access_block(bucket),
+        "PutPublicAccessBlock" => access::put_public_access_block(world, bucket, call),
+        "DeletePublicAccessBlock" => {
+            access::set_public_access_block(world, bucket, None);
+            Ok(answer::empty(StatusCode::NO_CONTENT))
+        }
+        "GetBucketPolicy" => access::get_policy(bucket),
+        "PutBucketPolicy" => access::put_policy(world, bucket, &target.bucket, call),
+        "DeleteBucketPolicy" => {
+            bucket.policy = None;
+            Ok(answer::empty(StatusCode::NO_CONTENT))
+        }
+        "GetBucketPolicyStatus" => access::get_policy_status(bucket),
+        "ListObjectsV2" => listing::list_objects(bucket, &target.bucket, call),
+        "ListObjectVersions" => listing::list_versions(world, bucket, &target.bucket, call),
+        "ListMultipartUploads" => Ok(listing::list_uploads(&target.bucket)),
+        "DeleteObjects" => object::delete_many(bucket, call),
+        "PutObject" => object::put(bucket, &target.key, call, checksums),
+        "GetObject" | "HeadObject" => object::get(bucket, &target.key, &call.headers),
+        "DeleteObject" => object::delete(bucket, &target.key, call),
+        // `route::ROUTES` lets nothing else through.
+        other => Err(unsupported(other)),
+    }
+}
+
+/// Gives a bucket name to a stranger's account.
+pub(crate) fn seed_foreign_bucket(state: &mut State, name: &str) {
+    state.s3.foreign.insert(name.to_owned());
+}
+
+/// The bucket, if it is this account's, and the caller expects it to be.
+fn owned_bucket<'a>(world: &World, store: &'a mut Store, name: &str, call: &Call) -> Result<&'a mut Bucket> {
+    check_exists(&store.foreign, name)?;
+    let bucket = store.buckets.get_mut(name).ok_or_else(|| no_such_bucket(name))?;
+    match call.header("x-amz-expected-bucket-owner") {
+        Some(owner) if owner != world.options.account => Err(access_denied()),
+        _ => Ok(bucket),
+    }
+}
+
+fn check_exists(foreign: &BTreeSet<String>, name: &str) -> Result<()> {
+    if foreign.contains(name) { Err(access_denied()) } else { Ok(()) }
+}
+
+fn no_such_bucket(name: &str) -> AwsError {
+    AwsError::new(StatusCode::NOT_FOUND, "NoSuchBucket", "The specified bucket does not exist").with("BucketName", name)
+}
+
+fn access_denied() -> AwsError {
+    AwsError::new(StatusCode::FORBIDDEN, "AccessDenied", "Access Denied")
+}
+
+fn bad_request(code: &'static str, message: &str) -> AwsError {
+    AwsError::new(StatusCode::BAD_REQUEST, code, message)
+}
+
+fn unsupported(what: &str) -> AwsError {
+    let message = format!("{what} implies functionality that the local AWS does not implement");
+    AwsError::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", message)
+}
+
+/// An XML answer in S3's namespace.
+fn document(root: &str, content: &str) -> Answer {
+    let body = format!("<{root} xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">{content}</{root}>");
+    answer::xml(StatusCode::OK, "application/xml", &body)
+}
+
+/// Reads an XML body.
+fn input<T: DeserializeOwned>(call: &Call) -> Result<T> {
+    let malformed = || {
+        bad_request(
+            "MalformedXML",
+            "The XML you provided was not well-formed or did not validate against our published schema",
+        )
+    };
+    let text = str::from_utf8(&call.body).map_err(|_| malformed())?;
+    quick_xml::de::from_str(text).map_err(|_| malformed())
+}

@@ -1,0 +1,235 @@
+//! The view for people: results on stdout, progress and problems on stderr.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Renderer;
+use super::bars::Bars;
+use super::terminal::Abilities;
+use super::text::{self, Paint};
+use crate::engine::plan::{Action, Plan};
+use crate::engine::resource::Address;
+use crate::events::{EndpointSource, Event, Phase, StepOutcome};
+use crate::local::{DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY};
+
+/// A resource that waits longer than this in all says so, even when nobody asked for details.
+const WORTH_A_WORD: Duration = Duration::from_secs(2);
+
+/// Room for a reason on a bar's line.
+const REASON_LENGTH: usize = 100;
+
+#[derive(Debug)]
+pub(super) struct Human {
+    verbose: bool,
+    out: Paint,
+    err: Paint,
+    bars: Bars,
+    command: &'static str,
+    stack: String,
+    /// What each resource has waited so far, while it is worked on.
+    waited: BTreeMap<Address, Duration>,
+}
+
+impl Human {
+    pub(super) fn new(verbose: bool) -> Self {
+        let abilities = Abilities::detect();
+        Self {
+            verbose,
+            out: Paint::new(abilities.colour_on_stdout),
+            err: Paint::new(abilities.colour_on_stderr),
+            bars: Bars::new(abilities.bars),
+            command: "",
+            stack: String::new(),
+            waited: BTreeMap::new(),
+        }
+    }
+
+    fn out(&self, line: &str) {
+        self.bars.print(|printer| printer.out(line));
+    }
+
+    fn out_all(&self, lines: Vec<String>) {
+        self.bars.print(|printer| lines.iter().for_each(|line| printer.out(line)));
+    }
+
+    fn err(&self, line: &str) {
+        self.bars.print(|printer| printer.err(line));
+    }
+
+    fn err_all(&self, lines: Vec<String>) {
+        self.bars.print(|printer| lines.iter().for_each(|line| printer.err(line)));
+    }
+
+    fn warn(&self, message: &str) {
+        self.err(&format!("{} {}", self.err.careful("warning:"), text::harmless(message)));
+    }
+
+    fn planned(&mut self, plan: &Plan) {
+        self.bars.end_phase();
+        let summary = text::plan_summary(plan);
+        match self.command {
+            "plan" => {
+                self.out_all(text::plan(self.out, &plan.steps));
+                self.out(&summary);
+            }
+            // What is removed is shown before the question, and where nobody is asked.
+            "teardown" if !plan.is_empty() => {
+                let deletions = plan.steps.iter().filter(|step| step.action == Action::Delete);
+                self.err_all(text::plan(self.err, deletions));
+            }
+            "teardown" => {}
+            _ => {
+                let shown = plan.steps.iter().filter(|step| self.verbose || step.action == Action::Update);
+                self.err_all(text::plan(self.err, shown));
+                self.err(&if plan.is_empty() { "everything is as it should be".to_owned() } else { summary });
+            }
+        }
+    }
+
+    fn waiting(&mut self, address: Address, reason: &str, attempt: u32, delay: Duration) {
+        let before = self.waited.get(&address).copied().unwrap_or_default();
+        let now = before + delay;
+        self.waited.insert(address, now);
+        if self.verbose {
+            let delay = text::duration(delay);
+            self.err(&format!("waiting  {address}: {} (try {attempt}, next in {delay})", text::harmless(reason)));
+        }
+        // A bar follows every wait; lines are for the moment when it becomes noticeable.
+        let becomes_noticeable = before < WORTH_A_WORD && now >= WORTH_A_WORD;
+        if (self.bars.are_drawn() && now >= WORTH_A_WORD) || (becomes_noticeable && !self.verbose) {
+            self.bars.update(address, &format!("waiting  {address}: {}", text::shortened(reason, REASON_LENGTH)));
+        }
+    }
+
+    fn step_finished(&mut self, address: Address, action: Action, outcome: StepOutcome, elapsed: Duration) {
+        self.bars.end(address);
+        self.waited.remove(&address);
+        let elapsed = text::duration(elapsed);
+        match outcome {
+            StepOutcome::Done => {
+                let word = self.err.good(&format!("{:<7}", text::done_word(action)));
+                self.err(&format!("{word}  {address}  {}", self.err.faint(&elapsed)));
+            }
+            StepOutcome::Failed => self.err(&format!("{}  {address}  {elapsed}", self.err.bad("failed "))),
+            StepOutcome::Skipped => self.err(&self.err.faint(&format!("skipped  {address}"))),
+        }
+    }
+
+    fn listening(&self, endpoint: &str, account: &str, region: &str) {
+        if self.command != "local" {
+            self.err(&format!("started a local AWS at {endpoint}"));
+            return;
+        }
+        self.out(&format!("local AWS at {}", self.out.strong(endpoint)));
+        self.out_all(vec![
+            String::new(),
+            "# For the AWS CLI and SDKs:".to_owned(),
+            format!("export AWS_ENDPOINT_URL={endpoint}"),
+            format!("export AWS_REGION={region}"),
+            format!("export AWS_ACCESS_KEY_ID={DEPLOYER_ACCESS_KEY_ID}"),
+            format!("export AWS_SECRET_ACCESS_KEY={DEPLOYER_SECRET_ACCESS_KEY}"),
+        ]);
+        self.err(&format!("account {account}, empty; Ctrl-C ends it and takes everything in it away"));
+    }
+
+    fn target(&self, account: &str, region: &str, caller: &str, endpoint: Option<(&str, EndpointSource)>) {
+        let place = match endpoint {
+            Some((endpoint, EndpointSource::Local)) => format!(" on the local AWS at {endpoint}"),
+            _ => String::new(),
+        };
+        let caller = if self.verbose { format!(", as {caller}") } else { String::new() };
+        self.err(&format!("stack {}: account {account}, region {region}{place}{caller}", self.err.strong(&self.stack)));
+        let source = match endpoint {
+            None | Some((_, EndpointSource::Local)) => return,
+            Some((_, EndpointSource::Option)) => "--endpoint-url",
+            Some((_, EndpointSource::Environment)) => "AWS_ENDPOINT_URL, or the profile's endpoint_url",
+        };
+        if let Some((endpoint, _)) = endpoint {
+            self.warn(&format!("this is not AWS: every call goes to {endpoint} ({source})"));
+        }
+    }
+}
+
+impl Renderer for Human {
+    fn render(&mut self, event: &Event) {
+        match event {
+            Event::Started { command, stack, version } => {
+                self.command = command;
+                self.stack = stack.clone().unwrap_or_default();
+                if self.verbose {
+                    self.err(&self.err.faint(&format!("webrtc-aws {version}")));
+                }
+            }
+            Event::Target { account, region, caller, endpoint, endpoint_from } => {
+                self.bars.end_phase();
+                self.target(account, region, caller, endpoint.as_deref().zip(*endpoint_from));
+            }
+            Event::Phase { phase } => match phase {
+                // A moment, and nothing where it is not drawn over.
+                Phase::Identifying if !self.bars.are_drawn() => {}
+                Phase::Identifying => self.bars.phase("looking for credentials and account"),
+                Phase::PreparingRelay => self.bars.phase("preparing the relay"),
+                Phase::Observing => self.bars.phase("looking at what is there"),
+                Phase::Applying => self.bars.end_phase(),
+                Phase::Verifying => self.bars.phase("looking whether anything is left"),
+            },
+            Event::Listening { endpoint, account, region } => self.listening(endpoint, account, region),
+            Event::Note { message } => self.err(&text::harmless(message)),
+            Event::Warning { message } => self.warn(message),
+            Event::Planned { plan } => self.planned(plan),
+            Event::Status { resources } => {
+                self.bars.end_phase();
+                self.out_all(text::status(self.out, resources));
+                self.out(&text::status_summary(resources));
+            }
+            Event::StepStarted { address, action } => {
+                let words = format!("{:<7}  {address}", text::action_word(*action));
+                self.bars.start(*address, &words);
+                if self.verbose && !self.bars.are_drawn() {
+                    self.err(&words);
+                }
+            }
+            Event::StepWaiting { address, reason, attempt, delay_ms } => {
+                self.waiting(*address, reason, *attempt, Duration::from_millis(*delay_ms));
+            }
+            Event::StepFinished { address, action, outcome, elapsed_ms, problem } => {
+                self.step_finished(*address, *action, *outcome, Duration::from_millis(*elapsed_ms));
+                if let Some(problem) = problem {
+                    self.err(&format!("         {}", text::harmless(&problem.to_string())));
+                }
+            }
+            Event::Question { text } => {
+                self.bars.clear();
+                self.bars.print(|printer| printer.ask(text));
+            }
+            Event::Built { path, bytes, sha256, architecture } => {
+                self.bars.end_phase();
+                self.out_all(vec![
+                    format!("zip           {}", text::harmless(path)),
+                    format!("bytes         {bytes}"),
+                    format!("sha256        {sha256}"),
+                    format!("architecture  {architecture}"),
+                ]);
+            }
+            Event::Ready { outputs, next } => {
+                self.bars.clear();
+                self.out("");
+                self.out_all(text::outputs(self.out, outputs));
+                self.err("");
+                self.err_all(next.clone());
+            }
+            Event::RelayLog { line } => {
+                self.err(&format!("{} {}", self.err.faint("relay:"), text::harmless(line)));
+            }
+            Event::Finished { outputs, problem, .. } => {
+                self.bars.clear();
+                if let Some(problem) = problem {
+                    self.err_all(text::diagnostic(self.err, problem, self.verbose));
+                } else if let ("status", Some(outputs)) = (self.command, outputs) {
+                    self.out("");
+                    self.out_all(text::outputs(self.out, outputs));
+                }
+            }
+        }
+    }
+}
