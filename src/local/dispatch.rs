@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use rand::RngExt;
 use serde_json::json;
 
@@ -87,13 +87,17 @@ fn service_of(parts: &request::Parts) -> Result<Option<Service>, String> {
 }
 
 async fn read_body(body: Incoming) -> Result<Bytes, AwsError> {
+    let too_large = || {
+        let message = "The local AWS reads bodies of up to 80 MB.";
+        AwsError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLargeException", message)
+    };
+    // A body that announces its size is refused before it is waited for.
+    if body.size_hint().lower() > MAXIMUM_BODY as u64 {
+        return Err(too_large());
+    }
     match Limited::new(body, MAXIMUM_BODY).collect().await {
         Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(AwsError::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "RequestEntityTooLargeException",
-            "The local AWS reads bodies of up to 80 MB.",
-        )),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
         Err(_) => Err(AwsError::new(StatusCode::BAD_REQUEST, "IncompleteBody", "The request body ended early.")),
     }
 }

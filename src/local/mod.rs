@@ -22,6 +22,8 @@ pub(crate) mod server;
 pub(crate) mod signature;
 pub(crate) mod sts;
 mod tags;
+#[cfg(test)]
+mod tests;
 pub(crate) mod world;
 mod xml;
 

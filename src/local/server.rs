@@ -88,6 +88,12 @@ impl LocalAws {
         &self.world.faults
     }
 
+    /// The account behind the listener, for tests of what only the inside can see.
+    #[cfg(test)]
+    pub(crate) fn world(&self) -> &World {
+        &self.world
+    }
+
     /// Gives a bucket name to a stranger's account: 403 for this account, and taken (AWS-FACTS E3).
     pub fn seed_foreign_bucket(&self, name: &str) {
         s3::seed_foreign_bucket(&mut self.world.state(), name);
