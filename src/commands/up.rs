@@ -74,18 +74,13 @@ async fn deploy(config: Config, page: Page, place: &Place, stays: bool, run: &Ru
 }
 
 fn next_steps(config: &Config, stays: bool) -> Vec<String> {
-    let place = SamePlace(&config.target);
-    let stack = &config.stack;
-    let mut next = vec![
-        "Open the page in two tabs or on two machines, copy one's id into the other, and press the call button.".to_owned(),
-    ];
-    if stays {
-        next.push("Press Ctrl-C to end the local AWS; everything in it goes with it.".to_owned());
+    let is_local = matches!(config.target, Target::Local { .. });
+    // Browsers give the camera to https pages, and to pages of this machine.
+    let two = if is_local { "two tabs of a browser on this machine" } else { "two tabs or on two machines" };
+    let end = if stays {
+        "Press Ctrl-C to end the local AWS; everything in it goes with it.".to_owned()
     } else {
-        next.push(format!("Remove everything again: webrtc-aws teardown {stack}{place}"));
-    }
-    if matches!(config.target, Target::Local { .. }) {
-        next.push("Browsers let this page use the camera because it is on this machine; others need https.".to_owned());
-    }
-    next
+        format!("Remove everything again: webrtc-aws teardown {}{}", config.stack, SamePlace(&config.target))
+    };
+    vec![format!("Open the page in {two}, copy one's id into the other, and press the call button."), end]
 }

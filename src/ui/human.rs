@@ -168,12 +168,14 @@ impl Renderer for Human {
                 // A moment, and nothing where it is not drawn over.
                 Phase::Identifying if !self.bars.are_drawn() => {}
                 Phase::Identifying => self.bars.phase("looking for credentials and account"),
-                Phase::PreparingRelay => self.bars.phase("preparing the relay"),
+                Phase::PreparingRelay => self.bars.phase("preparing the relay (its first build takes a minute or two)"),
                 Phase::Observing => self.bars.phase("looking at what is there"),
                 Phase::Applying => self.bars.end_phase(),
                 Phase::Verifying => self.bars.phase("looking whether anything is left"),
             },
             Event::Listening { endpoint, account, region } => self.listening(endpoint, account, region),
+            Event::RelayBuild { line } if self.verbose => self.err(&text::harmless(line)),
+            Event::RelayBuild { line } => self.bars.phase_detail(&text::shortened(line, REASON_LENGTH)),
             Event::Note { message } => self.err(&text::harmless(message)),
             Event::Warning { message } => self.warn(message),
             Event::Planned { plan } => self.planned(plan),
