@@ -142,3 +142,15 @@ fn a_breach_is_found_in_code_and_not_in_comments_or_unit_tests() {
     let source = Source { path: "src/ui/text.rs".into(), text: text.into() };
     assert!(breaches(&RULES[0], &source).is_empty());
 }
+
+#[test]
+fn the_guide_for_contributors_names_only_what_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let guide = std::fs::read_to_string(root.join("CONTRIBUTING.md")).expect("CONTRIBUTING.md");
+    let named = guide.split('`').skip(1).step_by(2).flat_map(|code| code.split_whitespace().next());
+    let is_path = |name: &&str| name.contains('/') && !name.starts_with('.') && !name.contains(['*', '<', '(']);
+    let named: Vec<_> = named.filter(is_path).collect();
+    assert!(named.len() > 20, "paths are no longer found in CONTRIBUTING.md: {named:?}");
+    let gone: Vec<_> = named.into_iter().filter(|name| !root.join(name).exists()).collect();
+    assert!(gone.is_empty(), "CONTRIBUTING.md names {gone:?}");
+}
