@@ -161,7 +161,7 @@ async fn a_connection_closed_between_messages_is_replaced_and_nothing_is_sent_tw
         let posted = relay.connections.take_posted();
         assert_eq!(posted.len(), 1, "{number}");
         assert_eq!(posted[0].body, format!(r#"{{"message":{number},"from":"me="}}"#));
-        relay.connections.close_all().await;
+        relay.connections.hang_up().await;
     }
 }
 

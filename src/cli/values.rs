@@ -41,7 +41,8 @@ fn is_host_and_port(text: &str) -> bool {
 
 pub(super) fn region(text: &str) -> Result<String, String> {
     let parts: Vec<&str> = text.split('-').collect();
-    let words = |words: &[&str]| words.iter().all(|word| word.len() >= 2 && word.chars().all(|c| c.is_ascii_lowercase()));
+    let words =
+        |words: &[&str]| words.iter().all(|word| word.len() >= 2 && word.chars().all(|c| c.is_ascii_lowercase()));
     match parts.split_last() {
         Some((number, name)) if name.len() >= 2 && words(name) && number.parse::<u8>().is_ok() => Ok(text.to_owned()),
         _ => Err("a region looks like eu-central-1 or us-east-1".to_owned()),
@@ -84,7 +85,9 @@ mod tests {
 
     #[test]
     fn stun_servers_are_what_browsers_accept() {
-        for good in ["stun:stun.example.org", "stun:stun.example.org:3478", "stuns:192.0.2.1:5349", "stun:[2001:db8::1]:3478"] {
+        for good in
+            ["stun:stun.example.org", "stun:stun.example.org:3478", "stuns:192.0.2.1:5349", "stun:[2001:db8::1]:3478"]
+        {
             assert_eq!(good.parse(), Ok(StunChoice::Url(good.to_owned())));
         }
         assert_eq!("none".parse(), Ok(StunChoice::None));
@@ -98,7 +101,9 @@ mod tests {
         for good in ["us-east-1", "ap-northeast-2", "us-gov-west-1", "eusc-de-east-1", "us-isob-east-1"] {
             assert!(region(good).is_ok(), "{good}");
         }
-        for bad in ["", "frankfurt", "eu-central", "eu-1", "EU-central-1", "eu-central-1a", "eu_central_1", "us-east-1/"] {
+        for bad in
+            ["", "frankfurt", "eu-central", "eu-1", "EU-central-1", "eu-central-1a", "eu_central_1", "us-east-1/"]
+        {
             assert!(region(bad).is_err(), "{bad}");
         }
     }

@@ -35,7 +35,7 @@ async fn deploy_and_stay(config: Config, page: Page, place: &Place, local: Local
     // From before the first deployment: the relay may write as soon as somebody finds it.
     let lines = local.log_lines();
     let mut ending = Ending::from(deploy(config, page, place, true, run).await);
-    if let Some(outputs) = ending.outputs.as_ref().filter(|_| ending.problem.is_none()) {
+    if let Some(outputs) = &ending.outputs {
         tokio::select! {
             () = run.cancel.cancelled() => {}
             () = show(lines, &outputs.log_group, run) => {}
@@ -65,8 +65,9 @@ async fn deploy(config: Config, page: Page, place: &Place, stays: bool, run: &Ru
     let survey = session.survey(session.graph(page, Some(relay)), Goal::Present).await?;
     run.events.emit(Event::Phase { phase: Phase::Applying });
     let outcome = apply_present(&survey.graph, &session.context, &survey.observations, &run.cancel).await;
-    let outputs = session.outputs();
-    if let (Some(outputs), None) = (&outputs, &outcome.problem) {
+    // A half-made stack offers nothing.
+    let outputs = if outcome.problem.is_none() { session.outputs() } else { None };
+    if let Some(outputs) = &outputs {
         let next = next_steps(&session.config, stays);
         run.events.emit(Event::Ready { outputs: outputs.clone(), next });
     }

@@ -114,7 +114,8 @@ impl Drawn {
 }
 
 fn spinner(all: &MultiProgress, text: &str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} {wide_msg} {elapsed}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let style = ProgressStyle::with_template("{spinner} {wide_msg} {elapsed}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner());
     let bar = all.add(ProgressBar::new_spinner().with_style(style).with_message(text.to_owned()));
     bar.enable_steady_tick(TICK);
     bar

@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    future::poll_fn,
     process::Stdio,
     sync::{
         Arc, Mutex,
@@ -16,10 +17,10 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::{
-    io::AsyncReadExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
     process::{Child, ChildStdout, Command},
-    sync::{Mutex as AsyncMutex, mpsc},
+    sync::{Mutex as AsyncMutex, mpsc, watch},
     task::JoinSet,
 };
 
@@ -50,6 +51,7 @@ pub(crate) struct Connections {
     replies: Arc<Mutex<VecDeque<Reply>>>,
     posted: Arc<Mutex<Vec<Posted>>>,
     open: Arc<AsyncMutex<JoinSet<()>>>,
+    hang_up: watch::Sender<()>,
 }
 
 impl Connections {
@@ -62,9 +64,18 @@ impl Connections {
             while let Ok((stream, _)) = listener.accept().await {
                 let number = server.accepted.fetch_add(1, Ordering::SeqCst);
                 let one = server.clone();
-                let service = service_fn(move |request| one.clone().serve(number, request));
+                let service = service_fn(move |request| Box::pin(one.clone().serve(number, request)));
+                let mut hang_up = server.hang_up.subscribe();
                 server.open.lock().await.spawn(async move {
-                    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                    let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                    tokio::select! {
+                        _ = poll_fn(|context| connection.poll_without_shutdown(context)) => {}
+                        _ = hang_up.changed() => {
+                            let mut stream = connection.into_parts().io.into_inner();
+                            stream.shutdown().await.expect("shut down");
+                            stream.read_to_end(&mut Vec::new()).await.expect("the other end closes too");
+                        }
+                    }
                 });
             }
         });
@@ -95,7 +106,17 @@ impl Connections {
         std::mem::take(&mut self.posted.lock().expect("lock"))
     }
 
-    /// Closes every connection, and returns when the sockets are closed.
+    /// Closes every connection as an idle server does, and returns when the relay has closed its end too: from then on it
+    /// knows, however busy this machine is.
+    pub(crate) async fn hang_up(&self) {
+        let mut open = self.open.lock().await;
+        self.hang_up.send_replace(());
+        while let Some(ended) = open.join_next().await {
+            ended.expect("no connection fails");
+        }
+    }
+
+    /// Closes every connection at once, and returns when the sockets are closed.
     pub(crate) async fn close_all(&self) {
         self.open.lock().await.shutdown().await;
     }
