@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 pub(crate) use model::Store;
 pub(crate) use policy::Decision;
+#[cfg(test)]
+pub(crate) use session::SessionCredentials;
 pub(crate) use session::{Sessions, find_session, issue_session};
 
 use super::answer::{self, Answer};
