@@ -1,6 +1,8 @@
 //! One file for each AWS kind: what is wanted, what is there, and the calls between the two.
 
 pub(crate) mod bucket;
+#[cfg(test)]
+mod contract;
 pub(crate) mod function;
 pub(crate) mod integration;
 pub(crate) mod log_group;
