@@ -35,6 +35,9 @@ fn repacked(zip: &Path) -> Vec<u8> {
     writer.finish().unwrap().into_inner()
 }
 
+/// What it is called, what is done, the options that it adds, and then what is updated by which calls.
+type Edit<'a> = (&'a str, &'a dyn Fn(), &'a [&'a str], &'a str, &'a [&'a str]);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn only_what_changed_is_updated_and_live_connections_stay() {
     let world = World::new().await;
@@ -54,7 +57,7 @@ async fn only_what_changed_is_updated_and_live_connections_stay() {
     let no_edit = || {};
     let mut options = vec!["--client", client];
     let script = fs::read_to_string(directory.path().join("script.js")).unwrap() + "// edited\n";
-    let edits: [(&str, &dyn Fn(), &[&str], &str, &[&str]); 8] = [
+    let edits: [Edit<'_>; 8] = [
         ("a file edited", &|| page("script.js", &script), &[], "objects.page", &["PutObject"]),
         ("a file added", &|| page("notes.txt", "new"), &[], "objects.page", &["PutObject"]),
         ("a file removed", &remove, &[], "objects.page", &["DeleteObjects"]),
@@ -77,7 +80,7 @@ async fn only_what_changed_is_updated_and_live_connections_stay() {
         assert_eq!((one.id().await, other.id().await), ids, "{what}: the connections are the same");
         world.assert_settled(&options).await;
     }
-    assert_eq!(get(&stack.site.replace("index.html", "script.js")).await, (200, script));
+    assert_eq!(get(&stack.site.replace("index.html", "script.js")).await, (200, script.clone()));
     assert_eq!(get(&stack.site.replace("index.html", "notes.txt")).await.0, 403);
 
     // A setting of the stage, by hand: nothing of this program's options sets it.
@@ -91,4 +94,22 @@ async fn only_what_changed_is_updated_and_live_connections_stay() {
     assert_relays(&mut one, &mut other).await;
     world.assert_settled(&options).await;
     fs::remove_file(relay).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_deployment_that_another_stage_serves_is_not_deleted() {
+    let (world, stack) = World::with_demo().await;
+    let gateway = &world.account.gateway;
+    let live = gateway.get_stage().api_id(&stack.api).stage_name("prod").send().await.unwrap().deployment_id.unwrap();
+    let create = gateway.create_stage().api_id(&stack.api).stage_name("preview").deployment_id(&live);
+    create.send().await.unwrap();
+    world.assert_settled(&[]).await;
+    // Something that is deployed changes: the stack's own stage moves on, the other one stays where somebody put it.
+    let routes = gateway.get_routes().api_id(&stack.api).send().await.unwrap();
+    gateway.delete_route().api_id(&stack.api).route_id(routes.items()[0].route_id().unwrap()).send().await.unwrap();
+    let up = world.machine.succeed(&["up", "demo"]).await;
+    assert_eq!(up.done(), ["route.default create", "stage.live update"], "{up}");
+    let preview = gateway.get_stage().api_id(&stack.api).stage_name("preview").send().await.unwrap();
+    assert_eq!(preview.deployment_id, Some(live));
+    world.assert_settled(&[]).await;
 }
