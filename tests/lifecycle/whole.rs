@@ -4,6 +4,7 @@ use aws_sdk_apigatewayv2::types::ProtocolType;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{FunctionCode, Runtime};
 use aws_sdk_s3::types::{Tag, Tagging};
+use serde_json::json;
 
 use crate::deployed::{architecture, integration_uri, puppet};
 use crate::support::http::get;
@@ -102,6 +103,7 @@ async fn a_teardown_stops_at_a_file_that_somebody_else_put_there() {
     let refused = world.machine.run(&["teardown", "demo", "--yes"]).await;
     assert_eq!((refused.code, &refused.problem()["code"]), (Some(4), &"not_ours".into()), "{refused}");
     assert!(refused.problem()["summary"].as_str().unwrap().contains("holiday.jpg"), "{refused}");
+    assert_eq!(refused.problem()["left_behind"], json!(["bucket.page", "objects.page"]), "{refused}");
     world.account.s3.head_object().bucket(&stack.bucket).key("holiday.jpg").send().await.unwrap();
 
     let agreed = ["teardown", "demo", "--yes", "--delete-foreign-objects"];

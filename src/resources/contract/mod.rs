@@ -212,3 +212,18 @@ async fn the_stage_moves_only_when_what_it_serves_has_changed() {
     stage.update(&context, &observed, &slower, &[]).await.unwrap();
     assert_eq!(deployments(), before, "a setting of the stage needs no deployment");
 }
+
+/// The permission lives in the function and goes with it; nobody had looked since.
+#[tokio::test]
+async fn a_function_that_failed_is_made_anew_with_its_permission() {
+    let rig = Rig::start().await;
+    rig.apply().await.unwrap();
+    let mut observations = rig.observe().await;
+    let Some(Observed::Owned(function)) = observations.get_mut(&FUNCTION) else { panic!("the function is there") };
+    function["state"] = json!("failed");
+    rig.aws.clear_calls();
+    rig.apply_to(&observations).await.unwrap();
+    let writes = rig.writes();
+    assert_eq!(writes, ["lambda:DeleteFunction", "lambda:CreateFunction", "lambda:AddPermission"]);
+    rig.assert_nothing_to_do().await;
+}
