@@ -1,8 +1,6 @@
 //! One file for each AWS kind: what is wanted, what is there, and the calls between the two.
 
 pub(crate) mod bucket;
-#[cfg(test)]
-mod contract;
 pub(crate) mod function;
 pub(crate) mod integration;
 pub(crate) mod log_group;
@@ -13,6 +11,8 @@ pub(crate) mod role;
 pub(crate) mod role_policy;
 pub(crate) mod route;
 pub(crate) mod stage;
+#[cfg(test)]
+mod tests;
 pub(crate) mod websocket_api;
 
 use crate::aws::failure::AwsFailure;

@@ -224,7 +224,8 @@ impl Rig {
                 untag.tag_keys(OWNER_TAG).send().await.map(drop).unwrap();
             }
             (WEBSOCKET_API, owner) => {
-                let arn = names.api_arn(&self.context.known.api.get().unwrap());
+                // Without an account id (AWS-FACTS B2).
+                let arn = format!("arn:aws:apigateway:us-east-1::/apis/{}", self.context.known.api.get().unwrap());
                 match owner {
                     Some(owner) => {
                         let tag = api_gateway.tag_resource().resource_arn(arn).tags(OWNER_TAG, owner);

@@ -2,18 +2,16 @@
 //! clients: absent → created → as wanted → left alone; whatever differs is brought back; nothing is made twice, nothing that is
 //! not ours is touched, and deleting what is gone is no error.
 
-mod drift;
-mod rig;
-
 use std::collections::BTreeSet;
 
-use rig::{Rig, structure};
 use serde_json::json;
 
-use super::{BUCKET, FUNCTION, INTEGRATION, LOG_GROUP, ROLE, STAGE, WEBSOCKET_API};
+use super::drift;
+use super::rig::{Rig, structure};
 use crate::engine::plan::{Action, towards};
 use crate::engine::resource::Observed;
 use crate::local::Fault;
+use crate::resources::{BUCKET, FUNCTION, INTEGRATION, LOG_GROUP, OBJECTS, ROLE, STAGE, WEBSOCKET_API};
 
 /// What no hand can change from outside, and why.
 const FIXED: [(&str, &str, &str); 5] = [
@@ -124,7 +122,7 @@ async fn whatever_is_gone_is_made_again() {
     for resource in rig.in_delete_order().await {
         let address = resource.address();
         if address == BUCKET {
-            rig.resource(super::OBJECTS).delete(&rig.context.of(super::OBJECTS)).await.unwrap();
+            rig.resource(OBJECTS).delete(&rig.context.of(OBJECTS)).await.unwrap();
         }
         resource.delete(&rig.context.of(address)).await.unwrap();
         rig.apply().await.unwrap_or_else(|problem| panic!("{address} made again: {problem}"));
