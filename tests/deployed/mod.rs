@@ -35,6 +35,7 @@ pub struct Account {
     pub gateway: aws_sdk_apigatewayv2::Client,
     pub iam: aws_sdk_iam::Client,
     pub logs: aws_sdk_cloudwatchlogs::Client,
+    pub s3: aws_sdk_s3::Client,
 }
 
 /// Delays that tests need not wait for; a test of a delay sets its own.
@@ -62,6 +63,7 @@ pub async fn account(timings: Timings) -> Account {
         gateway: aws_sdk_apigatewayv2::Client::new(&config),
         iam: aws_sdk_iam::Client::new(&config),
         logs: aws_sdk_cloudwatchlogs::Client::new(&config),
+        s3: aws_sdk_s3::Client::from_conf(aws_sdk_s3::config::Builder::from(&config).force_path_style(true).build()),
         aws,
     }
 }
