@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use url::Url;
 
 use crate::artifact::Architecture;
-use crate::config::RelaySettings;
+use crate::config::{RelaySettings, Throttling};
 use crate::local::FaultRule;
 use crate::naming::{GatewayTemplate, StackName, StageName};
 
@@ -233,6 +233,18 @@ pub(crate) struct ContentOptions {
     #[arg(long, value_name = "DAYS", default_value_t = RelaySettings::default().log_retention_days,
           value_parser = values::log_retention)]
     pub(crate) log_retention: i32,
+
+    /// How many messages a second the stage lets through, over all its connections: 1 to 10000
+    ///
+    /// The account's own limit counts too, and is shared by all its APIs: 10000 in most regions, 2500 in newer ones.
+    #[arg(long, value_name = "PER_SECOND", default_value_t = Throttling::default().rate,
+          value_parser = values::throttle_rate)]
+    pub(crate) throttle_rate: f64,
+
+    /// How many messages the stage lets through at once before the rate counts: 1 to 5000
+    #[arg(long, value_name = "MESSAGES", default_value_t = Throttling::default().burst,
+          value_parser = values::throttle_burst)]
+    pub(crate) throttle_burst: i32,
 }
 
 #[derive(Debug, Args)]

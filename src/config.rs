@@ -80,7 +80,13 @@ pub struct RelaySettings {
 
 impl Default for RelaySettings {
     fn default() -> Self {
-        Self { artifact: None, architecture: Architecture::X86_64, memory_mb: 128, timeout_s: 10, log_retention_days: 7 }
+        Self {
+            artifact: None,
+            architecture: Architecture::X86_64,
+            memory_mb: 128,
+            timeout_s: 10,
+            log_retention_days: 7,
+        }
     }
 }
 

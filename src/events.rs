@@ -53,7 +53,12 @@ pub enum Event {
         /// The region that it answers for.
         region: String,
     },
-    /// Something worth a line that is no step, e.g. what the compiler of the relay is doing.
+    /// A line that the build of the relay wrote.
+    RelayBuild {
+        /// The line.
+        line: String,
+    },
+    /// Something worth a line that is no step.
     Note {
         /// One line for people.
         message: String,

@@ -307,11 +307,6 @@ impl Names {
         format!("arn:{}:logs:{}:{}:log-group:{}", self.partition, self.region, self.account, self.log_group())
     }
 
-    /// The API's ARN for tagging: it carries no account id (AWS-FACTS B2).
-    pub(crate) fn api_arn(&self, api: &ApiId) -> String {
-        format!("arn:{}:apigateway:{}::/apis/{api}", self.partition, self.region)
-    }
-
     /// What a WebSocket integration calls: the path form, not the bare function ARN of HTTP APIs (AWS-FACTS B1).
     pub(crate) fn integration_uri(&self) -> String {
         format!(

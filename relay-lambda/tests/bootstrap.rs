@@ -161,7 +161,7 @@ async fn a_connection_closed_between_messages_is_replaced_and_nothing_is_sent_tw
         let posted = relay.connections.take_posted();
         assert_eq!(posted.len(), 1, "{number}");
         assert_eq!(posted[0].body, format!(r#"{{"message":{number},"from":"me="}}"#));
-        relay.connections.close_all().await;
+        relay.connections.hang_up().await;
     }
 }
 
@@ -172,7 +172,7 @@ async fn a_connection_closed_while_the_function_was_frozen_is_replaced() {
     for number in 0..20 {
         assert_eq!(relay.frame(TO_PEER).await, json!({"connectionId": "me="}));
         relay.signal("-STOP").await;
-        relay.connections.close_all().await;
+        relay.connections.hang_up_unseen().await;
         relay.send(message(&format!(r#"{{"connectionId":"peer=","message":{number}}}"#)));
         relay.signal("-CONT").await;
         assert_eq!(client_gets(&relay.answer().await), json!({"connectionId": "me="}), "{number}");

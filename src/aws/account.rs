@@ -82,7 +82,20 @@ async fn require_credentials(config: &SdkConfig) -> Result<(), Diagnostic> {
     };
     match tokio::time::timeout(CREDENTIALS_TIMEOUT, provider.provide_credentials()).await {
         Ok(Ok(_)) => Ok(()),
-        Ok(Err(error)) => missing(super::failure::causes(&error)),
+        Ok(Err(error)) => missing(in_plain_words(super::failure::causes(&error))),
         Err(_) => missing(format!("nothing provided any within {} s", CREDENTIALS_TIMEOUT.as_secs())),
+    }
+}
+
+/// The metadata service is the last of the chain: whoever reads about it on a laptop would look in the wrong place. And a
+/// profile that is not there is to the SDK a provider "not enabled".
+fn in_plain_words(cause: String) -> String {
+    if cause.contains("IMDS") {
+        "neither the environment nor the AWS configuration files hold any, and this machine has no instance role"
+            .to_owned()
+    } else if cause == "the credential provider was not enabled" {
+        "the profile does not exist, or holds no credentials".to_owned()
+    } else {
+        cause
     }
 }

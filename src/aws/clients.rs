@@ -80,8 +80,10 @@ async fn region(access: &Access, providers: &ProviderConfig) -> Option<Region> {
     if let Some(name) = &access.profile {
         profile = profile.profile_name(name);
     }
-    let metadata =
-        imds::region::ImdsRegionProvider::builder().configure(providers).imds_client(metadata_service(providers)).build();
+    let metadata = imds::region::ImdsRegionProvider::builder()
+        .configure(providers)
+        .imds_client(metadata_service(providers))
+        .build();
     RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
         .or_else(profile.build())
         .or_else(metadata)

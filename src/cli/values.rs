@@ -41,7 +41,8 @@ fn is_host_and_port(text: &str) -> bool {
 
 pub(super) fn region(text: &str) -> Result<String, String> {
     let parts: Vec<&str> = text.split('-').collect();
-    let words = |words: &[&str]| words.iter().all(|word| word.len() >= 2 && word.chars().all(|c| c.is_ascii_lowercase()));
+    let words =
+        |words: &[&str]| words.iter().all(|word| word.len() >= 2 && word.chars().all(|c| c.is_ascii_lowercase()));
     match parts.split_last() {
         Some((number, name)) if name.len() >= 2 && words(name) && number.parse::<u8>().is_ok() => Ok(text.to_owned()),
         _ => Err("a region looks like eu-central-1 or us-east-1".to_owned()),
@@ -53,6 +54,21 @@ pub(super) fn endpoint(text: &str) -> Result<Url, String> {
         Ok(url) if matches!(url.scheme(), "http" | "https") && url.host().is_some() && url.query().is_none() => Ok(url),
         _ => Err("it is an http:// or https:// URL, e.g. http://127.0.0.1:5013".to_owned()),
     }
+}
+
+/// Zero would mean "let nothing through" (AWS-FACTS A5).
+pub(super) fn throttle_rate(text: &str) -> Result<f64, String> {
+    text.parse()
+        .ok()
+        .filter(|rate| (1.0..=10_000.0).contains(rate))
+        .ok_or_else(|| "it is a number of messages a second from 1 to 10000".to_owned())
+}
+
+pub(super) fn throttle_burst(text: &str) -> Result<i32, String> {
+    text.parse()
+        .ok()
+        .filter(|burst| (1..=5_000).contains(burst))
+        .ok_or_else(|| "it is a number of messages from 1 to 5000".to_owned())
 }
 
 pub(super) fn account(text: &str) -> Result<String, String> {
@@ -84,7 +100,9 @@ mod tests {
 
     #[test]
     fn stun_servers_are_what_browsers_accept() {
-        for good in ["stun:stun.example.org", "stun:stun.example.org:3478", "stuns:192.0.2.1:5349", "stun:[2001:db8::1]:3478"] {
+        for good in
+            ["stun:stun.example.org", "stun:stun.example.org:3478", "stuns:192.0.2.1:5349", "stun:[2001:db8::1]:3478"]
+        {
             assert_eq!(good.parse(), Ok(StunChoice::Url(good.to_owned())));
         }
         assert_eq!("none".parse(), Ok(StunChoice::None));
@@ -98,7 +116,9 @@ mod tests {
         for good in ["us-east-1", "ap-northeast-2", "us-gov-west-1", "eusc-de-east-1", "us-isob-east-1"] {
             assert!(region(good).is_ok(), "{good}");
         }
-        for bad in ["", "frankfurt", "eu-central", "eu-1", "EU-central-1", "eu-central-1a", "eu_central_1", "us-east-1/"] {
+        for bad in
+            ["", "frankfurt", "eu-central", "eu-1", "EU-central-1", "eu-central-1a", "eu_central_1", "us-east-1/"]
+        {
             assert!(region(bad).is_err(), "{bad}");
         }
     }

@@ -15,6 +15,7 @@ pub(super) fn config(stack: &StackOptions, content: &ContentOptions) -> Config {
             log_retention_days: content.log_retention,
         },
         ice_servers: ice_servers(&content.stun),
+        throttling: Throttling { rate: content.throttle_rate, burst: content.throttle_burst },
         ..bare(stack)
     }
 }

@@ -70,8 +70,15 @@ async fn health(stream: TcpStream, port: u16) -> Option<Health> {
 
 /// Starts one in this process, and says so.
 pub(super) async fn start(options: LocalOptions, run: &Run) -> Result<LocalAws, Diagnostic> {
-    let (account, region) = (options.account.clone(), options.region.clone());
-    let local = LocalAws::start(options).await.map_err(cannot_start)?;
+    let (account, region, port) = (options.account.clone(), options.region.clone(), options.port);
+    let local = match LocalAws::start(options).await {
+        Ok(local) => local,
+        Err(error) => {
+            let problem = cannot_start(error);
+            let is_ours = problem.code == Code::PortTaken && matches!(probe(port).await, Listener::LocalAws(_));
+            return Err(if is_ours { already_running(port) } else { problem });
+        }
+    };
     run.events.emit(Event::Listening { endpoint: local.endpoint(), account, region });
     Ok(local)
 }
@@ -85,6 +92,14 @@ fn cannot_start(error: LocalError) -> Diagnostic {
             "choose another port with --port (above 1023), or --port 0 for a free one; an address must be this machine's",
         ),
     }
+}
+
+fn already_running(port: u16) -> Diagnostic {
+    Diagnostic::new(
+        Code::PortTaken,
+        format!("a local AWS is running on port {port} already"),
+        "use that one with --local, or choose another port with --port (0 takes a free one)",
+    )
 }
 
 pub(super) fn port_taken(port: u16) -> Diagnostic {

@@ -31,19 +31,21 @@ pub(super) async fn existing(target: &Target, run: &Run) -> Result<Place, Diagno
             "port 0 names no running local AWS",
             "pass the port that it printed when it started with --port",
         )),
-        Target::Local { port, region } => match run.unless_interrupted(async { Ok(local_aws::probe(*port).await) }).await? {
-            Listener::LocalAws(health) => local(&local_aws::endpoint(*port), &health.region, region.as_deref()),
-            Listener::Nobody => Err(Diagnostic::new(
-                Code::NoLocalAws,
-                format!("no local AWS is running on port {port}"),
-                "start one with 'webrtc-aws up --local' or 'webrtc-aws local', or pass its port with --port",
-            )),
-            Listener::SomethingElse => Err(Diagnostic::new(
-                Code::NoLocalAws,
-                format!("what listens on port {port} is no local AWS"),
-                "pass the port of yours with --port; 'webrtc-aws local --port 0' starts one on a free port",
-            )),
-        },
+        Target::Local { port, region } => {
+            match run.unless_interrupted(async { Ok(local_aws::probe(*port).await) }).await? {
+                Listener::LocalAws(health) => local(&local_aws::endpoint(*port), &health.region, region.as_deref()),
+                Listener::Nobody => Err(Diagnostic::new(
+                    Code::NoLocalAws,
+                    format!("no local AWS is running on port {port}"),
+                    "start one with 'webrtc-aws up --local' or 'webrtc-aws local', or pass its port with --port",
+                )),
+                Listener::SomethingElse => Err(Diagnostic::new(
+                    Code::NoLocalAws,
+                    format!("what listens on port {port} is no local AWS"),
+                    "pass the port of yours with --port; 'webrtc-aws local --port 0' starts one on a free port",
+                )),
+            }
+        }
     }
 }
 

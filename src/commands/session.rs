@@ -126,10 +126,10 @@ impl<'run> Session<'run> {
     }
 }
 
-/// Makes the relay's artifact; what the build says becomes notes.
+/// Makes the relay's artifact; what the build says becomes events.
 pub(super) async fn prepare_relay(request: &BuildRequest, run: &Run) -> Result<Artifact, Diagnostic> {
     run.events.emit(Event::Phase { phase: Phase::PreparingRelay });
-    let progress = |line: &str| run.events.note(line);
+    let progress = |line: &str| run.events.emit(Event::RelayBuild { line: line.to_owned() });
     let building = async { artifact::build(request, &progress).await.map_err(|error| unfit_relay(&error)) };
     run.unless_interrupted(building).await
 }

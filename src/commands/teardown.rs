@@ -36,8 +36,7 @@ pub(super) async fn run(options: &TeardownOptions, output: OutputFormat, run: &R
     let config = configure::bare(&options.stack);
     let place = place::existing(&config.target, run).await?;
     let session = Session::open(config, &place, run).await?;
-    let foreign_objects =
-        if options.delete_foreign_objects { ForeignObjects::Delete } else { ForeignObjects::Keep };
+    let foreign_objects = if options.delete_foreign_objects { ForeignObjects::Delete } else { ForeignObjects::Keep };
     let survey = session.survey(session.graph_of_nothing(foreign_objects), Goal::Absent).await?;
     let whole = whole(&session);
     if survey.plan.is_empty() {

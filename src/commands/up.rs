@@ -35,7 +35,7 @@ async fn deploy_and_stay(config: Config, page: Page, place: &Place, local: Local
     // From before the first deployment: the relay may write as soon as somebody finds it.
     let lines = local.log_lines();
     let mut ending = Ending::from(deploy(config, page, place, true, run).await);
-    if let Some(outputs) = ending.outputs.as_ref().filter(|_| ending.problem.is_none()) {
+    if let Some(outputs) = &ending.outputs {
         tokio::select! {
             () = run.cancel.cancelled() => {}
             () = show(lines, &outputs.log_group, run) => {}
@@ -65,8 +65,9 @@ async fn deploy(config: Config, page: Page, place: &Place, stays: bool, run: &Ru
     let survey = session.survey(session.graph(page, Some(relay)), Goal::Present).await?;
     run.events.emit(Event::Phase { phase: Phase::Applying });
     let outcome = apply_present(&survey.graph, &session.context, &survey.observations, &run.cancel).await;
-    let outputs = session.outputs();
-    if let (Some(outputs), None) = (&outputs, &outcome.problem) {
+    // A half-made stack offers nothing.
+    let outputs = if outcome.problem.is_none() { session.outputs() } else { None };
+    if let Some(outputs) = &outputs {
         let next = next_steps(&session.config, stays);
         run.events.emit(Event::Ready { outputs: outputs.clone(), next });
     }
@@ -74,18 +75,13 @@ async fn deploy(config: Config, page: Page, place: &Place, stays: bool, run: &Ru
 }
 
 fn next_steps(config: &Config, stays: bool) -> Vec<String> {
-    let place = SamePlace(&config.target);
-    let stack = &config.stack;
-    let mut next = vec![
-        "Open the page in two tabs or on two machines, copy one's id into the other, and press the call button.".to_owned(),
-    ];
-    if stays {
-        next.push("Press Ctrl-C to end the local AWS; everything in it goes with it.".to_owned());
+    let is_local = matches!(config.target, Target::Local { .. });
+    // Browsers give the camera to https pages, and to pages of this machine.
+    let two = if is_local { "two tabs of a browser on this machine" } else { "two tabs or on two machines" };
+    let end = if stays {
+        "Press Ctrl-C to end the local AWS; everything in it goes with it.".to_owned()
     } else {
-        next.push(format!("Remove everything again: webrtc-aws teardown {stack}{place}"));
-    }
-    if matches!(config.target, Target::Local { .. }) {
-        next.push("Browsers let this page use the camera because it is on this machine; others need https.".to_owned());
-    }
-    next
+        format!("Remove everything again: webrtc-aws teardown {}{}", config.stack, SamePlace(&config.target))
+    };
+    vec![format!("Open the page in {two}, copy one's id into the other, and press the call button."), end]
 }

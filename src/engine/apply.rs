@@ -1,7 +1,7 @@
 //! Carries a plan out. No rollback: a failed run says what stands, `up` continues from there, `teardown` removes it.
 
-use std::sync::Mutex;
-use std::sync::PoisonError;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 use tokio::time::Instant;
@@ -39,26 +39,42 @@ pub(crate) async fn apply_present(
     observations: &Observations,
     cancel: &CancellationToken,
 ) -> Outcome {
-    let changed = Mutex::new(false);
+    let touched = Touched::default();
     let visits = walk(&graph.apply_order(), AT_MOST, cancel, |node| {
         let resource = graph.resources()[node].clone();
-        let changed = &changed;
+        let touched = &touched;
         async move {
             let address = resource.address();
-            let observed = observations.get(&address).cloned().unwrap_or(Observed::Absent);
+            let observed = match resource.contained_in() {
+                // Its container may have been made anew, and what was in it went with the old one.
+                Some(container) if touched.contains(container) => resource.observe(&context.of(address)).await?,
+                _ => observations.get(&address).cloned().unwrap_or(Observed::Absent),
+            };
             let desired = resource.desired(&context.known)?;
             let action = towards(address, &observed, &desired).action;
             if action == Action::Keep {
                 return Ok(());
             }
-            *changed.lock().unwrap_or_else(PoisonError::into_inner) = true;
+            touched.insert(address);
             reported(context, address, action, converge(resource.as_ref(), &context.of(address), observed)).await
         }
     })
     .await;
-    let changed = changed.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let standing = |address: &Address| !matches!(observations.get(address), None | Some(Observed::Absent));
-    conclude(graph, context, visits, changed, standing)
+    let mut standing = found_in(observations);
+    for (resource, visit) in graph.resources().iter().zip(&visits) {
+        let address = resource.address();
+        match visit {
+            Visit::Done(()) => drop(standing.insert(address)),
+            // It may have failed half-way; if it cannot even be looked at, the problem at hand says enough.
+            Visit::Failed(_) => match resource.observe(&context.of(address)).await {
+                Ok(Observed::Absent) => drop(standing.remove(&address)),
+                Ok(_) => drop(standing.insert(address)),
+                Err(_) => {}
+            },
+            Visit::Skipped | Visit::Cancelled => {}
+        }
+    }
+    conclude(graph, context, visits, touched.any(), &standing)
 }
 
 /// Removes everything that was found.
@@ -68,14 +84,17 @@ pub(crate) async fn apply_absent(
     observations: &Observations,
     cancel: &CancellationToken,
 ) -> Outcome {
-    let found = |address: &Address| !matches!(observations.get(address), None | Some(Observed::Absent));
+    let mut standing = found_in(observations);
+    let touched = Touched::default();
     let visits = walk(&graph.delete_order(), AT_MOST, cancel, |node| {
         let resource = graph.resources()[node].clone();
+        let (standing, touched) = (&standing, &touched);
         async move {
             let address = resource.address();
-            if !found(&address) {
+            if !standing.contains(&address) {
                 return Ok(());
             }
+            touched.insert(address);
             let context = context.of(address);
             let deleting = async {
                 // AWS removes it together with its container, which the order puts first.
@@ -85,8 +104,39 @@ pub(crate) async fn apply_absent(
         }
     })
     .await;
-    let changed = graph.resources().iter().any(|resource| found(&resource.address()));
-    conclude(graph, context, visits, changed, found)
+    for (resource, visit) in graph.resources().iter().zip(&visits) {
+        if matches!(visit, Visit::Done(())) {
+            standing.remove(&resource.address());
+        }
+    }
+    conclude(graph, context, visits, touched.any(), &standing)
+}
+
+/// What this run has acted on.
+#[derive(Default)]
+struct Touched(Mutex<BTreeSet<Address>>);
+
+impl Touched {
+    fn addresses(&self) -> MutexGuard<'_, BTreeSet<Address>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn insert(&self, address: Address) {
+        self.addresses().insert(address);
+    }
+
+    fn contains(&self, address: Address) -> bool {
+        self.addresses().contains(&address)
+    }
+
+    fn any(&self) -> bool {
+        !self.addresses().is_empty()
+    }
+}
+
+fn found_in(observations: &Observations) -> BTreeSet<Address> {
+    let found = observations.iter().filter(|(_, observed)| !matches!(observed, Observed::Absent));
+    found.map(|(address, _)| *address).collect()
 }
 
 /// Acts on one resource until it is as wanted. After a lost answer, or when somebody else was quicker, it looks before it acts
@@ -146,33 +196,24 @@ async fn reported(
     result
 }
 
+/// `standing` is what is there now, as far as is known.
 fn conclude(
     graph: &Graph,
     context: &Context,
     visits: Vec<Visit<(), Diagnostic>>,
     changed: bool,
-    stood_before: impl Fn(&Address) -> bool,
+    standing: &BTreeSet<Address>,
 ) -> Outcome {
     let mut problem = None;
     let mut cancelled = false;
-    let mut left_behind = Vec::new();
     for (resource, visit) in graph.resources().iter().zip(visits) {
-        let address = resource.address();
         match visit {
-            Visit::Done(()) => left_behind.push(address.to_string()),
-            Visit::Failed(first) => {
-                problem = problem.or(Some(first));
-                if stood_before(&address) {
-                    left_behind.push(address.to_string());
-                }
-            }
+            Visit::Done(()) => {}
+            Visit::Failed(first) => problem = problem.or(Some(first)),
             Visit::Skipped | Visit::Cancelled => {
                 cancelled |= matches!(visit, Visit::Cancelled);
-                if stood_before(&address) {
-                    left_behind.push(address.to_string());
-                }
                 context.events.emit(Event::StepFinished {
-                    address,
+                    address: resource.address(),
                     action: Action::Keep,
                     outcome: StepOutcome::Skipped,
                     elapsed_ms: 0,
@@ -181,6 +222,10 @@ fn conclude(
             }
         }
     }
-    let problem = problem.or_else(|| cancelled.then(interrupted)).map(|problem| problem.leaving(left_behind));
+    let left_behind = || {
+        let addresses = graph.resources().iter().map(|resource| resource.address());
+        addresses.filter(|address| standing.contains(address)).map(|address| address.to_string()).collect()
+    };
+    let problem = problem.or_else(|| cancelled.then(interrupted)).map(|problem| problem.leaving(left_behind()));
     Outcome { changed, problem }
 }

@@ -114,6 +114,10 @@ pub(crate) trait Resource: Send + Sync {
         changes: &[Change],
     ) -> Result<(), Diagnostic>;
     async fn delete(&self, context: &Context) -> Result<(), Diagnostic>;
+
+    /// The specification, typed and back.
+    #[cfg(test)]
+    fn through_its_type(&self, spec: &Value) -> Result<Value, Diagnostic>;
 }
 
 #[async_trait]
@@ -166,6 +170,12 @@ impl<K: Kind> Resource for K {
     async fn delete(&self, context: &Context) -> Result<(), Diagnostic> {
         Kind::delete(self, context).await
     }
+
+    #[cfg(test)]
+    fn through_its_type(&self, spec: &Value) -> Result<Value, Diagnostic> {
+        let address = Kind::address(self);
+        to_json(address, &from_json::<K::Spec>(address, spec)?)
+    }
 }
 
 fn to_json(address: Address, spec: &impl Serialize) -> Result<Value, Diagnostic> {
@@ -176,7 +186,7 @@ fn from_json<Spec: DeserializeOwned>(address: Address, value: &Value) -> Result<
     Spec::deserialize(value).map_err(|error| broken_spec(address, &error))
 }
 
-/// Cannot happen with the kinds as they are; a unit test per kind turns its spec to JSON and back.
+/// Cannot happen with the kinds as they are; the contract test turns every kind's into its type and back.
 fn broken_spec(address: Address, error: &serde_json::Error) -> Diagnostic {
     Diagnostic::new(
         Code::LocalFailure,

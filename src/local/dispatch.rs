@@ -48,7 +48,9 @@ async fn call(world: Arc<World>, request: Request<Incoming>) -> Result<Answer, D
     let service = match service_of(&parts) {
         Ok(service) => service,
         Err(unknown) => {
-            return Ok(not_implemented(&format!("the service `{unknown}`"), &parts.method, parts.uri.path()));
+            // In no wire format: whose would it be?
+            let text = not_implemented(&format!("the service `{unknown}`"), &parts.method, parts.uri.path());
+            return Ok(answer::with_body(StatusCode::NOT_IMPLEMENTED, "text/plain; charset=utf-8", text));
         }
     };
     let mut answer = match read_body(body).await {
@@ -261,14 +263,15 @@ fn unknown_operation(call: &Call) -> Answer {
         None if query.is_empty() => call.service.to_string(),
         None => format!("{} (query: {})", call.service, query.join(", ")),
     };
-    not_implemented(&what, &call.method, &call.path)
+    let text = not_implemented(&what, &call.method, &call.path);
+    let error = AwsError::new(StatusCode::NOT_IMPLEMENTED, "NotImplemented", text);
+    answer::error(call.service, &error, &call.request_id)
 }
 
-fn not_implemented(what: &str, method: &Method, path: &str) -> Answer {
-    let text = format!(
-        "The local AWS does not implement {what}: {method} {path}\nIt carries only the calls that webrtc-aws makes.\n"
-    );
-    answer::with_body(StatusCode::NOT_IMPLEMENTED, "text/plain; charset=utf-8", text)
+fn not_implemented(what: &str, method: &Method, path: &str) -> String {
+    format!(
+        "The local AWS does not implement {what}: {method} {path}\nIt carries only the calls that webrtc-aws makes."
+    )
 }
 
 /// The path-style path of an S3 request, whichever style it came in.

@@ -10,13 +10,14 @@ use aws_sigv4::http_request::{
     sign,
 };
 use aws_sigv4::sign::v4;
+use aws_smithy_runtime_api::client::identity::Identity;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header, request};
 use sha2::{Digest, Sha256};
 
 use super::answer::AwsError;
 use super::call::{Principal, Service};
-use super::chunked;
+use super::chunked::{Framing, Payload};
 use super::iam;
 use super::world::World;
 
@@ -92,16 +93,26 @@ pub(crate) fn authenticate(
         .ok_or_else(|| unknown_key(service))?;
 
     let payload_hash = payload_hash(service, &request.headers, &body)?;
-    let expected = expected_signature(service, authorization, request, &payload_hash, credentials, time);
+    // The token, where there is one, stands among the signed headers already.
+    let identity = Credentials::from_keys(credentials.access_key_id(), credentials.secret_access_key(), None).into();
+    let expected = signing_parameters(service, authorization, &identity, time)
+        .and_then(|parameters| expected_signature(authorization, request, &payload_hash, parameters));
     // Nothing secret is guarded here, so the comparison need not take constant time.
     if expected.as_deref() != Some(authorization.signature) {
         return Err(wrong_signature(service, WRONG_SIGNATURE));
     }
-    if payload_hash == chunked::STREAMING_UNSIGNED {
-        let (body, trailers) = chunked::decode(&request.headers, &body)?;
-        return Ok(Authenticated { principal, body, trailers });
+    let Some(framing) = Framing::of(&payload_hash) else {
+        return Ok(Authenticated { principal, body, trailers: HeaderMap::new() });
+    };
+    let payload = Payload::decode(&request.headers, &body)?;
+    if let Framing::Signed { trailer } = framing
+        && !signing_parameters(service, authorization, &identity, time)
+            .is_some_and(|parameters| payload.is_signed(authorization.signature, trailer, &parameters))
+    {
+        return Err(wrong_signature(service, WRONG_SIGNATURE));
     }
-    Ok(Authenticated { principal, body, trailers: HeaderMap::new() })
+    let (body, trailers) = payload.into_parts();
+    Ok(Authenticated { principal, body, trailers })
 }
 
 fn find_key(world: &World, access_key_id: &str) -> Option<(Credentials, Principal)> {
@@ -174,7 +185,7 @@ fn payload_hash(service: Service, headers: &HeaderMap, body: &[u8]) -> Result<St
         let message = "Missing required header for this request: x-amz-content-sha256";
         AwsError::new(StatusCode::BAD_REQUEST, "InvalidRequest", message)
     })?;
-    if declared == "UNSIGNED-PAYLOAD" || declared == chunked::STREAMING_UNSIGNED || declared == actual {
+    if declared == "UNSIGNED-PAYLOAD" || Framing::of(declared).is_some() || declared == actual {
         Ok(declared.to_owned())
     } else if declared.starts_with("STREAMING-") {
         let message = format!("The local AWS does not read payloads of the kind {declared}.");
@@ -188,14 +199,37 @@ fn payload_hash(service: Service, headers: &HeaderMap, body: &[u8]) -> Result<St
     }
 }
 
+fn signing_parameters<'a>(
+    service: Service,
+    authorization: &Authorization<'a>,
+    identity: &'a Identity,
+    time: SystemTime,
+) -> Option<v4::SigningParams<'a, SigningSettings>> {
+    let mut settings = SigningSettings::default();
+    settings.signature_location = SignatureLocation::Headers;
+    // Exactly the headers that the client says it signed.
+    settings.excluded_headers = None;
+    if service == Service::S3 {
+        // S3 signs the path as sent; every other service encodes it a second time (AWS-FACTS A6).
+        settings.percent_encoding_mode = PercentEncodingMode::Single;
+        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
+    }
+    v4::SigningParams::builder()
+        .identity(identity)
+        .region(authorization.region)
+        .name(authorization.service)
+        .time(time)
+        .settings(settings)
+        .build()
+        .ok()
+}
+
 /// The signature that the key's holder would have made; none where the request cannot be signed.
 fn expected_signature(
-    service: Service,
     authorization: &Authorization<'_>,
     request: &request::Parts,
     payload_hash: &str,
-    credentials: Credentials,
-    time: SystemTime,
+    parameters: v4::SigningParams<'_, SigningSettings>,
 ) -> Option<String> {
     if !["host", "x-amz-date"].iter().all(|required| authorization.signed_headers.contains(required)) {
         return None;
@@ -206,31 +240,11 @@ fn expected_signature(
             headers.push((*name, value.to_str().ok()?));
         }
     }
-    let mut settings = SigningSettings::default();
-    settings.signature_location = SignatureLocation::Headers;
-    // Exactly the headers that the client says it signed.
-    settings.excluded_headers = None;
-    if service == Service::S3 {
-        // S3 signs the path as sent; every other service encodes it a second time (AWS-FACTS A6).
-        settings.percent_encoding_mode = PercentEncodingMode::Single;
-        settings.uri_path_normalization_mode = UriPathNormalizationMode::Disabled;
-    }
-    // The token, where there is one, stands among the signed headers already.
-    let identity = Credentials::from_keys(credentials.access_key_id(), credentials.secret_access_key(), None).into();
-    let parameters = v4::SigningParams::builder()
-        .identity(&identity)
-        .region(authorization.region)
-        .name(authorization.service)
-        .time(time)
-        .settings(settings)
-        .build()
-        .ok()?
-        .into();
     let host = request.headers.get(header::HOST)?.to_str().ok()?;
     let url = format!("http://{host}{}", request.uri.path_and_query().map_or("/", |path| path.as_str()));
     let body = SignableBody::Precomputed(payload_hash.to_owned());
     let signable = SignableRequest::new(request.method.as_str(), url, headers.into_iter(), body).ok()?;
-    Some(sign(signable, &parameters).ok()?.signature().to_owned())
+    Some(sign(signable, &parameters.into()).ok()?.signature().to_owned())
 }
 
 const WRONG_SIGNATURE: &str = "The request signature we calculated does not match the signature you provided. Check your AWS \

@@ -11,6 +11,8 @@ pub(crate) mod role;
 pub(crate) mod role_policy;
 pub(crate) mod route;
 pub(crate) mod stage;
+#[cfg(test)]
+mod tests;
 pub(crate) mod websocket_api;
 
 use crate::aws::failure::AwsFailure;

@@ -4,12 +4,12 @@
 //! AWS does not tell what a deployment contains. Ours carry a fingerprint of it in their description: a stage that points at
 //! any other deployment, or at none, is redeployed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_sdk_apigatewayv2::types::{Deployment, DeploymentStatus, RouteSettings};
+use aws_sdk_apigatewayv2::types::{Deployment, DeploymentStatus, RouteSettings, Stage as Found};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -41,8 +41,18 @@ pub(crate) struct Spec {
     deployment: Option<String>,
     throttling_rate: Option<f64>,
     throttling_burst: Option<i32>,
-    /// Ours, and not live any more: left by an interrupted run.
+    /// Ours, and served by no stage any more: left by an interrupted run.
     superseded_deployments: Vec<String>,
+}
+
+/// Our deployments that no stage serves. AWS refuses to delete one that a stage of somebody's making still serves (AWS-FACTS B4).
+fn superseded(deployments: &[Deployment], stages: &[Found]) -> Vec<String> {
+    let served: BTreeSet<_> = stages.iter().filter_map(Found::deployment_id).collect();
+    let ours = deployments.iter().filter(|deployment| fingerprint_of(deployment).is_some());
+    let mut superseded: Vec<String> =
+        ours.filter_map(Deployment::deployment_id).filter(|id| !served.contains(id)).map(str::to_owned).collect();
+    superseded.sort();
+    superseded
 }
 
 fn fingerprint_of(deployment: &Deployment) -> Option<&str> {
@@ -76,6 +86,19 @@ impl Stage {
         })
         .await
         .doing(|| format!("list the deployments of the API {api}"))
+    }
+
+    async fn stages(&self, context: &Context, api: &ApiId) -> Result<Vec<Found>, Diagnostic> {
+        all_pages(async |token: Option<String>| {
+            let page = context
+                .call(Operation::repeatable("apigateway", "GetStages"), || {
+                    context.clients.api_gateway.get_stages().api_id(api.as_str()).set_next_token(token.clone()).send()
+                })
+                .await?;
+            Ok((page.items.unwrap_or_default(), page.next_token))
+        })
+        .await
+        .doing(|| format!("list the stages of the API {api}"))
     }
 
     /// The deployment with this fingerprint: one that an interrupted run left, or a new one.
@@ -138,11 +161,8 @@ impl Stage {
     }
 
     async fn delete_superseded(&self, context: &Context, api: &ApiId, live: &str) -> Result<(), Diagnostic> {
-        for deployment in self.deployments(context, api).await? {
-            let Some(id) = deployment.deployment_id().filter(|id| *id != live) else { continue };
-            if fingerprint_of(&deployment).is_none() {
-                continue;
-            }
+        let (deployments, stages) = tokio::join!(self.deployments(context, api), self.stages(context, api));
+        for id in superseded(&deployments?, &stages?).iter().filter(|id| *id != live) {
             context
                 .call(Operation::repeatable("apigateway", "DeleteDeployment"), || {
                     context.clients.api_gateway.delete_deployment().api_id(api.as_str()).deployment_id(id).send()
@@ -190,29 +210,20 @@ impl Kind for Stage {
 
     async fn observe(&self, context: &Context) -> Result<Observed<Spec>, Diagnostic> {
         let (api, name) = (context.api()?, &context.names.stage);
-        let (stage, deployments) = tokio::join!(
-            context.call(Operation::repeatable("apigateway", "GetStage"), || {
-                context.clients.api_gateway.get_stage().api_id(api.as_str()).stage_name(name.as_str()).send()
-            }),
-            self.deployments(context, &api),
-        );
-        let stage = stage.absent_as_none().doing(|| format!("look for the stage {name} of the API {api}"))?;
-        let Some(stage) = stage else { return Ok(Observed::Absent) };
-        let (live, others): (Vec<_>, Vec<_>) = deployments?.into_iter().partition(|deployment| {
-            deployment.deployment_id.is_some() && deployment.deployment_id == stage.deployment_id
-        });
-        let mut superseded: Vec<String> = others
-            .into_iter()
-            .filter(|deployment| fingerprint_of(deployment).is_some())
-            .filter_map(|deployment| deployment.deployment_id)
-            .collect();
-        superseded.sort();
+        let (stages, deployments) = tokio::join!(self.stages(context, &api), self.deployments(context, &api));
+        let (stages, deployments) = (stages?, deployments?);
+        let Some(stage) = stages.iter().find(|stage| stage.stage_name() == Some(name.as_str())) else {
+            return Ok(Observed::Absent);
+        };
+        let mut live = deployments
+            .iter()
+            .filter(|deployment| deployment.deployment_id.is_some() && deployment.deployment_id == stage.deployment_id);
         let settings = stage.default_route_settings();
         Ok(Observed::Owned(Spec {
-            deployment: live.first().and_then(fingerprint_of).map(str::to_owned),
+            deployment: live.next().and_then(fingerprint_of).map(str::to_owned),
             throttling_rate: settings.and_then(|settings| settings.throttling_rate_limit),
             throttling_burst: settings.and_then(|settings| settings.throttling_burst_limit),
-            superseded_deployments: superseded,
+            superseded_deployments: superseded(&deployments, &stages),
         }))
     }
 

@@ -56,6 +56,13 @@ impl Bars {
         drawn.phase = Some(spinner(&drawn.all, text));
     }
 
+    /// Says what a phase is busy with, where that can be drawn over.
+    pub(super) fn phase_detail(&self, text: &str) {
+        if let Some(bar) = self.drawn.as_ref().and_then(|drawn| drawn.phase.as_ref()) {
+            bar.set_message(text.to_owned());
+        }
+    }
+
     pub(super) fn end_phase(&mut self) {
         if let Some(drawn) = &mut self.drawn {
             drawn.end_phase();
@@ -107,7 +114,8 @@ impl Drawn {
 }
 
 fn spinner(all: &MultiProgress, text: &str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} {wide_msg} {elapsed}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let style = ProgressStyle::with_template("{spinner} {wide_msg} {elapsed}")
+        .unwrap_or_else(|_| ProgressStyle::default_spinner());
     let bar = all.add(ProgressBar::new_spinner().with_style(style).with_message(text.to_owned()));
     bar.enable_steady_tick(TICK);
     bar

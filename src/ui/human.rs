@@ -26,6 +26,9 @@ pub(super) struct Human {
     bars: Bars,
     command: &'static str,
     stack: String,
+    relay_is_building: bool,
+    /// A question waits for its answer.
+    asked: bool,
     /// What each resource has waited so far, while it is worked on.
     waited: BTreeMap<Address, Duration>,
 }
@@ -40,6 +43,8 @@ impl Human {
             bars: Bars::new(abilities.bars),
             command: "",
             stack: String::new(),
+            relay_is_building: false,
+            asked: false,
             waited: BTreeMap::new(),
         }
     }
@@ -64,6 +69,23 @@ impl Human {
         self.err(&format!("{} {}", self.err.careful("warning:"), text::harmless(message)));
     }
 
+    fn phase(&mut self, phase: Phase) {
+        match phase {
+            // A moment, and nothing where it is not drawn over.
+            Phase::Identifying if !self.bars.are_drawn() => {}
+            Phase::Identifying => self.bars.phase("looking for credentials and account"),
+            Phase::PreparingRelay => {
+                self.relay_is_building = false;
+                if self.bars.are_drawn() {
+                    self.bars.phase("preparing the relay");
+                }
+            }
+            Phase::Observing => self.bars.phase("looking at what is there"),
+            Phase::Applying => self.bars.end_phase(),
+            Phase::Verifying => self.bars.phase("looking whether anything is left"),
+        }
+    }
+
     fn planned(&mut self, plan: &Plan) {
         self.bars.end_phase();
         let summary = text::plan_summary(plan);
@@ -84,6 +106,18 @@ impl Human {
                 self.err(&if plan.is_empty() { "everything is as it should be".to_owned() } else { summary });
             }
         }
+    }
+
+    /// The first line says that there is something to wait for; the rest is for those who ask, or drawn over.
+    fn relay_build(&mut self, line: &str) {
+        if self.verbose {
+            self.err(&text::harmless(line));
+        } else if self.bars.are_drawn() {
+            self.bars.phase_detail(&text::shortened(line, REASON_LENGTH));
+        } else if !self.relay_is_building {
+            self.err(&format!("{} (the first time takes a minute or two)", text::harmless(line)));
+        }
+        self.relay_is_building = true;
     }
 
     fn waiting(&mut self, address: Address, reason: &str, attempt: u32, delay: Duration) {
@@ -164,17 +198,19 @@ impl Renderer for Human {
                 self.bars.end_phase();
                 self.target(account, region, caller, endpoint.as_deref().zip(*endpoint_from));
             }
-            Event::Phase { phase } => match phase {
-                // A moment, and nothing where it is not drawn over.
-                Phase::Identifying if !self.bars.are_drawn() => {}
-                Phase::Identifying => self.bars.phase("looking for credentials and account"),
-                Phase::PreparingRelay => self.bars.phase("preparing the relay"),
-                Phase::Observing => self.bars.phase("looking at what is there"),
-                Phase::Applying => self.bars.end_phase(),
-                Phase::Verifying => self.bars.phase("looking whether anything is left"),
-            },
+            Event::Phase { phase } => {
+                self.asked = false;
+                self.phase(*phase);
+            }
             Event::Listening { endpoint, account, region } => self.listening(endpoint, account, region),
-            Event::Note { message } => self.err(&text::harmless(message)),
+            Event::RelayBuild { line } => self.relay_build(line),
+            Event::Note { message } => {
+                // Ctrl-C in place of an answer: the cursor still stands behind the question.
+                if std::mem::take(&mut self.asked) {
+                    self.err("");
+                }
+                self.err(&text::harmless(message));
+            }
             Event::Warning { message } => self.warn(message),
             Event::Planned { plan } => self.planned(plan),
             Event::Status { resources } => {
@@ -201,6 +237,7 @@ impl Renderer for Human {
             Event::Question { text } => {
                 self.bars.clear();
                 self.bars.print(|printer| printer.ask(text));
+                self.asked = true;
             }
             Event::Built { path, bytes, sha256, architecture } => {
                 self.bars.end_phase();
@@ -213,7 +250,7 @@ impl Renderer for Human {
             }
             Event::Ready { outputs, next } => {
                 self.bars.clear();
-                self.out("");
+                self.err("");
                 self.out_all(text::outputs(self.out, outputs));
                 self.err("");
                 self.err_all(next.clone());

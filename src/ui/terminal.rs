@@ -14,7 +14,9 @@ pub(super) struct Abilities {
 
 impl Abilities {
     pub(super) fn detect() -> Self {
-        Self::from(io::stdout().is_terminal(), io::stderr().is_terminal(), |name| env::var_os(name).map(|value| !value.is_empty() && value != "dumb" && value != "false"))
+        Self::from(io::stdout().is_terminal(), io::stderr().is_terminal(), |name| {
+            env::var_os(name).map(|value| !value.is_empty() && value != "dumb" && value != "false")
+        })
     }
 
     fn from(stdout_is_terminal: bool, stderr_is_terminal: bool, variable: impl Fn(&str) -> Option<bool>) -> Self {
@@ -43,10 +45,19 @@ mod tests {
 
     #[test]
     fn a_terminal_gets_colour_and_bars_unless_the_environment_says_no() {
-        assert_eq!(on_a_terminal(&[("TERM", true)]), Abilities { colour_on_stdout: true, colour_on_stderr: true, bars: true });
-        assert_eq!(on_a_terminal(&[("TERM", true), ("NO_COLOR", true)]), Abilities { colour_on_stdout: false, colour_on_stderr: false, bars: true });
+        assert_eq!(
+            on_a_terminal(&[("TERM", true)]),
+            Abilities { colour_on_stdout: true, colour_on_stderr: true, bars: true }
+        );
+        assert_eq!(
+            on_a_terminal(&[("TERM", true), ("NO_COLOR", true)]),
+            Abilities { colour_on_stdout: false, colour_on_stderr: false, bars: true }
+        );
         assert!(!on_a_terminal(&[("TERM", true), ("CI", true)]).bars);
-        assert_eq!(on_a_terminal(&[("TERM", false)]), Abilities { colour_on_stdout: false, colour_on_stderr: false, bars: false });
+        assert_eq!(
+            on_a_terminal(&[("TERM", false)]),
+            Abilities { colour_on_stdout: false, colour_on_stderr: false, bars: false }
+        );
     }
 
     #[test]

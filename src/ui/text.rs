@@ -179,6 +179,7 @@ pub(super) fn outputs(paint: Paint, outputs: &Outputs) -> Vec<String> {
         format!("bucket     {}", outputs.bucket),
         format!("function   {}", outputs.function),
         format!("log group  {}", outputs.log_group),
+        format!("account    {}, region {}", outputs.account, outputs.region),
     ]
 }
 
@@ -282,7 +283,10 @@ mod tests {
         let problem = Diagnostic::from_aws("create the function", failure).leaving(vec!["role.relay".into()]);
         let lines = diagnostic(PLAIN, &problem, true);
         assert_eq!(lines[0], "error: could not create the function");
-        assert_eq!(lines[1], "  AWS said: CodeStorageExceededException: Code storage limit exceeded. (request id 8f7e)");
+        assert_eq!(
+            lines[1],
+            "  AWS said: CodeStorageExceededException: Code storage limit exceeded. (request id 8f7e)"
+        );
         assert_eq!(lines[2], "  call: lambda:CreateFunction, HTTP status 400, class Other");
         assert_eq!(lines[3], "  left behind: role.relay");
         assert!(lines[4].starts_with("  hint: "));

@@ -17,7 +17,7 @@ mod survival;
 
 use driver::{Browser, Camera, Settings};
 use page::Page;
-use site::Site;
+use site::{Deployment, Site};
 
 type Outcome<T = ()> = Result<T, Failure>;
 
@@ -237,5 +237,22 @@ async fn a_korean_reader_gets_a_korean_page() -> Outcome {
     assert_eq!(page.language().await?, "ko");
     assert!(page.text("call").await?.contains("전화 걸기"));
     assert!(page.text("state").await?.starts_with("준비되었습니다"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_example_of_an_own_page_talks_over_the_relay() -> Outcome {
+    let site = Deployment::start(&["--client", concat!(env!("CARGO_MANIFEST_DIR"), "/examples/own-page")])?;
+    let open = async || Page::open(Browser::start(Settings::default()).await?, &site.url).await;
+    let (one, other) = tokio::try_join!(open(), open())?;
+    tokio::try_join!(one.wait_for_text("own"), other.wait_for_text("own"))?;
+    let (one_id, other_id) = (one.text("own").await?, other.text("own").await?);
+
+    one.enter("other", &other_id).await?;
+    one.enter("text", "<b>안녕</b>").await?;
+    one.press("send").await?;
+    other.wait_for_text("messages").await?;
+    assert_eq!(other.text("messages").await?, format!("{one_id}: <b>안녕</b>"));
+    assert_eq!(other.value("other").await?, one_id, "an answer goes back");
     Ok(())
 }

@@ -20,8 +20,8 @@ pub(crate) struct Site {
 
 static DEPLOYMENT: Mutex<Option<Deployment>> = Mutex::new(None);
 
-struct Deployment {
-    url: String,
+pub(crate) struct Deployment {
+    pub(crate) url: String,
     users: usize,
     /// None for a page that somebody else has deployed.
     process: Option<Child>,
@@ -32,7 +32,7 @@ impl Site {
         let mut slot = lock();
         let deployment = match slot.as_mut() {
             Some(deployment) => deployment,
-            None => slot.insert(Deployment::start()?),
+            None => slot.insert(Deployment::find_or_start()?),
         };
         deployment.users += 1;
         Ok(Self { url: deployment.url.clone() })
@@ -61,12 +61,17 @@ fn lock() -> MutexGuard<'static, Option<Deployment>> {
 }
 
 impl Deployment {
-    fn start() -> Outcome<Self> {
-        if let Ok(url) = std::env::var("WEBRTC_AWS_TEST_SITE_URL") {
-            return Ok(Self { url, users: 0, process: None });
+    fn find_or_start() -> Outcome<Self> {
+        match std::env::var("WEBRTC_AWS_TEST_SITE_URL") {
+            Ok(url) => Ok(Self { url, users: 0, process: None }),
+            Err(_) => Self::start(&[]),
         }
+    }
+
+    pub(crate) fn start(options: &[&str]) -> Outcome<Self> {
         let mut process = Command::new(env!("CARGO_BIN_EXE_webrtc-aws"))
             .args(["up", "--local", "--port", "0", "--output", "json"])
+            .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -2,6 +2,7 @@
 
 use std::{
     collections::VecDeque,
+    future::poll_fn,
     process::Stdio,
     sync::{
         Arc, Mutex,
@@ -16,10 +17,10 @@ use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::{
-    io::AsyncReadExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
     process::{Child, ChildStdout, Command},
-    sync::{Mutex as AsyncMutex, mpsc},
+    sync::{Mutex as AsyncMutex, mpsc, watch},
     task::JoinSet,
 };
 
@@ -50,6 +51,7 @@ pub(crate) struct Connections {
     replies: Arc<Mutex<VecDeque<Reply>>>,
     posted: Arc<Mutex<Vec<Posted>>>,
     open: Arc<AsyncMutex<JoinSet<()>>>,
+    closing: watch::Sender<Closing>,
 }
 
 impl Connections {
@@ -62,9 +64,21 @@ impl Connections {
             while let Ok((stream, _)) = listener.accept().await {
                 let number = server.accepted.fetch_add(1, Ordering::SeqCst);
                 let one = server.clone();
-                let service = service_fn(move |request| one.clone().serve(number, request));
+                let service = service_fn(move |request| Box::pin(one.clone().serve(number, request)));
+                let mut closing = server.closing.subscribe();
                 server.open.lock().await.spawn(async move {
-                    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+                    let mut connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+                    tokio::select! {
+                        _ = poll_fn(|context| connection.poll_without_shutdown(context)) => {}
+                        _ = closing.changed() => {
+                            let mut stream = connection.into_parts().io.into_inner();
+                            stream.shutdown().await.expect("shut down");
+                            let seen = matches!(*closing.borrow(), Closing::SeenByRelay);
+                            if seen {
+                                stream.read_to_end(&mut Vec::new()).await.expect("the relay closes too");
+                            }
+                        }
+                    }
                 });
             }
         });
@@ -95,10 +109,33 @@ impl Connections {
         std::mem::take(&mut self.posted.lock().expect("lock"))
     }
 
-    /// Closes every connection, and returns when the sockets are closed.
-    pub(crate) async fn close_all(&self) {
-        self.open.lock().await.shutdown().await;
+    /// Closes every connection as an idle server does, and returns when the relay has closed its end too: from then on it
+    /// knows, however busy this machine is.
+    pub(crate) async fn hang_up(&self) {
+        self.close(Closing::SeenByRelay).await;
     }
+
+    /// Closes every connection, and returns when the relay's end could know.
+    pub(crate) async fn hang_up_unseen(&self) {
+        self.close(Closing::Unseen).await;
+    }
+
+    async fn close(&self, closing: Closing) {
+        let mut open = self.open.lock().await;
+        self.closing.send_replace(closing);
+        while let Some(ended) = open.join_next().await {
+            ended.expect("no connection fails");
+        }
+    }
+}
+
+/// How connections end. Always by a shutdown: closing a socket alone does nothing while another test's new process, between
+/// fork and exec, holds a copy of it.
+#[derive(Clone, Copy, Default)]
+enum Closing {
+    #[default]
+    Unseen,
+    SeenByRelay,
 }
 
 /// One running `bootstrap`.

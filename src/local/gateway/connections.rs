@@ -95,3 +95,114 @@ fn describe(connection: &Connection) -> Answer {
     });
     answer::json(StatusCode::OK, &shown)
 }
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use http::HeaderMap;
+    use serde_json::Value;
+
+    use super::super::connection::{Inbox, Peer};
+    use super::*;
+    use crate::local::apigateway;
+    use crate::local::call::{Principal, Service};
+    use crate::local::world::LocalOptions;
+
+    fn call(service: Service, method: Method, path: String, body: impl Into<Bytes>) -> Call {
+        Call {
+            service,
+            region: "us-east-1".to_owned(),
+            principal: Principal::Deployer { arn: "arn:aws:iam::000000000000:user/deployer".to_owned() },
+            method,
+            path,
+            query: Vec::new(),
+            headers: HeaderMap::new(),
+            body: body.into(),
+            request_id: "request".to_owned(),
+        }
+    }
+
+    async fn create(world: &Arc<World>, path: String, body: Value, id: &str) -> String {
+        let call = call(Service::ApiGateway, Method::POST, path, body.to_string());
+        let answer = apigateway::handle(world, &call).await;
+        let answer: Value = serde_json::from_slice(answer.body()).unwrap();
+        answer[id].as_str().unwrap_or_else(|| panic!("{answer}")).to_owned()
+    }
+
+    /// A served stage with one connection, whose socket nobody reads.
+    struct Stage {
+        world: Arc<World>,
+        api: String,
+        connection: Arc<Connection>,
+        inbox: Inbox,
+    }
+
+    async fn stage() -> Stage {
+        let world = Arc::new(World::new(LocalOptions::default()));
+        let api =
+            json!({ "name": "a", "protocolType": "WEBSOCKET", "routeSelectionExpression": "$request.body.action" });
+        let api = create(&world, "/v2/apis".to_owned(), api, "apiId").await;
+        let part = |part: &str| format!("/v2/apis/{api}/{part}");
+        create(&world, part("routes"), json!({ "routeKey": "$default" }), "routeId").await;
+        let deployment = create(&world, part("deployments"), json!({}), "deploymentId").await;
+        create(&world, part("stages"), json!({ "stageName": "prod", "deploymentId": deployment }), "stageName").await;
+        let (connection, inbox) = Connection::new(Peer {
+            id: ConnectionId::generate(),
+            api: api.clone(),
+            stage: "prod".to_owned(),
+            connected_at: jiff::Timestamp::now(),
+            source_ip: "192.0.2.7".to_owned(),
+            user_agent: None,
+            domain_name: "localhost".to_owned(),
+        });
+        world.gateway.keep(&connection);
+        Stage { world, api, connection, inbox }
+    }
+
+    impl Stage {
+        async fn send(&self, method: Method, stage: &str, id: &str, body: impl Into<Bytes>) -> (u16, Bytes) {
+            let path = format!("/_aws/execute-api/{}/{stage}/@connections/{id}", self.api);
+            let answer = handle(&self.world, &call(Service::ExecuteApi, method, path, body)).await;
+            (answer.status().as_u16(), answer.into_body())
+        }
+
+        fn id(&self) -> String {
+            self.connection.peer.id.as_str().replace('=', "%3D")
+        }
+    }
+
+    #[tokio::test]
+    async fn calls_answer_as_the_service_does() {
+        let stage = stage().await;
+        let id = stage.id();
+        assert_eq!(stage.send(Method::POST, "prod", &id, "hi").await, (200, Bytes::new()));
+        assert_eq!(stage.send(Method::POST, "prod", &id, vec![b'x'; LARGEST_MESSAGE]).await.0, 200);
+        assert_eq!(stage.send(Method::POST, "prod", &id, vec![b'x'; LARGEST_MESSAGE + 1]).await.0, 413);
+        assert_eq!(stage.send(Method::POST, "other", &id, "hi").await.0, 403);
+        assert_eq!(stage.send(Method::POST, "prod", "TXzPWdnOjoECGjA%3D", "hi").await.0, 410);
+        let (status, body) = stage.send(Method::POST, "prod", "nonsense", "hi").await;
+        assert_eq!((status, body), (400, Bytes::from_static(b"{\"message\":\"Invalid connectionId: nonsense\"}")));
+        let (status, body) = stage.send(Method::GET, "prod", &id, "").await;
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!((status, &body["identity"]), (200, &json!({ "sourceIp": "192.0.2.7" })));
+        assert!(body["connectedAt"].as_str().unwrap().ends_with('Z') && body["lastActiveAt"].is_string());
+        assert_eq!(stage.send(Method::DELETE, "prod", &id, "").await.0, 204);
+        assert_eq!(stage.send(Method::POST, "prod", &id, "hi").await.0, 410);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_is_full_one_day() {
+        let stage = stage().await;
+        let id = stage.id();
+        let mut taken = 0;
+        let refused = loop {
+            match stage.send(Method::POST, "prod", &id, "hi").await.0 {
+                200 => taken += 1,
+                status => break status,
+            }
+        };
+        assert_eq!(refused, 429);
+        assert!(taken > 0);
+        drop(stage.inbox);
+    }
+}

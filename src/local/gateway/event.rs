@@ -150,7 +150,6 @@ mod tests {
 
     use super::super::ids::ConnectionId;
     use super::*;
-    use crate::local::apigateway::Store;
 
     fn peer() -> Peer {
         Peer {
@@ -165,7 +164,6 @@ mod tests {
     }
 
     fn stage() -> ServedStage {
-        let _ = Store::default();
         ServedStage::for_tests(BTreeMap::new())
     }
 

@@ -112,6 +112,9 @@ async fn connect(
         Ok(running) => running.finish().await,
         Err(fault) => Err(fault),
     };
+    if let Err(fault) = &outcome {
+        messages::report(world, peer, fault);
+    }
     let refused = |status: StatusCode, text: &str| {
         let body = messages::error_frame(text, peer.id.as_str(), &event.request_id);
         answer::with_body(status, "application/json", body)

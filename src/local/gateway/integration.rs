@@ -14,7 +14,7 @@ use crate::local::apigateway::{DeployedRoute, Integration};
 use crate::local::lambda::{self, Caller, InvokeError};
 use crate::local::world::World;
 
-/// Why there is no proxy answer. Clients see little of it; the log of the local AWS sees all.
+/// Why there is no proxy answer. Clients see little of it; followers of the local AWS's log see it all.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Fault {
     #[error("the route has no integration")]

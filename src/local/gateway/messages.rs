@@ -10,11 +10,11 @@ use serde_json::Value;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
-use super::connection::{Connection, Ending, LARGEST_MESSAGE};
+use super::connection::{Connection, Ending, LARGEST_MESSAGE, Peer};
 use super::event;
 use super::integration::{self, Fault, Running};
 use super::selection;
-use crate::local::world::World;
+use crate::local::world::{LogLine, World};
 
 /// Messages of one connection that may be under way at once, and as many may wait.
 const UNDER_WAY: usize = 64;
@@ -54,9 +54,9 @@ pub(super) fn dispatcher(world: Arc<World>, connection: Arc<Connection>) -> (mps
         while let Some(body) = messages.recv().await {
             let Ok(place) = Arc::clone(&under_way).acquire_owned().await else { return };
             let (request_id, begun) = begin(&world, &connection, &body).await;
-            let connection = Arc::clone(&connection);
+            let (world, connection) = (Arc::clone(&world), Arc::clone(&connection));
             tokio::spawn(async move {
-                if let Some(text) = finish(&connection, &request_id, begun).await {
+                if let Some(text) = finish(&world, &connection, &request_id, begun).await {
                     connection.send(text).await;
                 }
                 drop(place);
@@ -83,20 +83,25 @@ async fn begin(world: &Arc<World>, connection: &Connection, body: &str) -> (Stri
     let event = event::message(peer, &stage, route_key, body);
     let begun = match integration::begin(world, peer, route_key, route, event.json).await {
         Ok(running) => Ok(Begun { running, answers: route.answers }),
-        Err(fault) => Err(internal(&fault)),
+        Err(fault) => Err(internal(world, connection, &fault)),
     };
     (event.request_id, begun)
 }
 
 /// The text that the client gets, if any.
-async fn finish(connection: &Connection, request_id: &str, begun: Result<Begun, ServiceText>) -> Option<String> {
+async fn finish(
+    world: &World,
+    connection: &Connection,
+    request_id: &str,
+    begun: Result<Begun, ServiceText>,
+) -> Option<String> {
     let outcome = match begun {
         Ok(Begun { running, answers }) => match running.finish().await {
             // One-way routes drop what the function returns, whatever its status.
             Ok(_) if !answers => return None,
             // The body alone, whatever the status, and an empty message for no body (AWS-FACTS A4).
             Ok(answer) => Ok(answer.body.unwrap_or_default()),
-            Err(fault) => Err(internal(&fault)),
+            Err(fault) => Err(internal(world, connection, &fault)),
         },
         Err(text) => Err(text),
     };
@@ -107,8 +112,16 @@ async fn finish(connection: &Connection, request_id: &str, begun: Result<Begun, 
     Some(text.unwrap_or_else(|text| error_frame(text.as_str(), connection.peer.id.as_str(), request_id)))
 }
 
-fn internal(_: &Fault) -> ServiceText {
+/// The client learns nothing of the cause. Whoever follows the local AWS's log does: on AWS it takes execution logging to see it.
+fn internal(world: &World, connection: &Connection, fault: &Fault) -> ServiceText {
+    report(world, &connection.peer, fault);
     ServiceText::InternalServerError
+}
+
+/// Tells the followers of the log, if there are any, why an integration failed.
+pub(super) fn report(world: &World, peer: &Peer, fault: &Fault) {
+    let group = format!("/aws/apigateway/{}/{}", peer.api, peer.stage);
+    let _ = world.log_lines.send(LogLine { group, text: format!("Execution failed: {fault}") });
 }
 
 /// Tells the `$disconnect` route, if there is one: best effort, its result is ignored (AWS-FACTS A4).

@@ -7,6 +7,9 @@ use http::StatusCode;
 use super::super::answer::AwsError;
 use super::super::tags::{self, Tags};
 
+/// Items by name, sorted.
+pub(super) type Named<'a, T> = Vec<(&'a str, T)>;
+
 /// The parameters of a call.
 #[derive(Debug)]
 pub(super) struct Form(BTreeMap<String, String>);
@@ -62,7 +65,7 @@ impl Form {
     }
 
     /// The part of a sorted list that `Marker` and `MaxItems` ask for, with the elements that tell of the rest.
-    pub(super) fn page<'a, T>(&self, items: Vec<(&'a str, T)>) -> Result<(Vec<(&'a str, T)>, String), AwsError> {
+    pub(super) fn page<'a, T>(&self, items: Named<'a, T>) -> Result<(Named<'a, T>, String), AwsError> {
         let maximum = match self.get("MaxItems").map(str::parse) {
             None => 100,
             Some(Ok(number @ 1..=1000)) => number,

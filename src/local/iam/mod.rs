@@ -8,9 +8,11 @@ mod session;
 
 use std::sync::Arc;
 
-pub(crate) use model::{Role, Store};
+pub(crate) use model::Store;
 pub(crate) use policy::Decision;
-pub(crate) use session::{SessionCredentials, Sessions, find_session, issue_session};
+#[cfg(test)]
+pub(crate) use session::SessionCredentials;
+pub(crate) use session::{Sessions, find_session, issue_session};
 
 use super::answer::{self, Answer};
 use super::call::{Call, Operation, Principal};

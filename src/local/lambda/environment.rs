@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout};
 
-use super::log::Log;
+use super::log::{Log, Platform};
 use super::process::Process;
 use super::runtime_api::{Invocation, Report, RuntimeApi};
 use super::store::Version;
@@ -103,14 +103,17 @@ impl Environment {
             _task_root: task_root,
             _alive: alive,
         };
-        match timeout(limit, environment.initialised()).await {
+        let initialised = timeout(limit, environment.initialised()).await;
+        let failure = match initialised {
             Ok(Ok(())) => {
                 environment.init = Some(began.elapsed());
-                Ok(environment)
+                return Ok(environment);
             }
-            Ok(Err(failure)) => Err(failure),
-            Err(_) => Err(Failure::new("Sandbox.Timedout", "The init phase timed out.")),
-        }
+            Ok(Err(failure)) => failure,
+            Err(_) => Failure::new("Sandbox.Timedout", "The init phase timed out."),
+        };
+        environment.log.platform(&Platform::InitReport { duration: began.elapsed(), kind: &failure.kind });
+        Err(failure)
     }
 
     async fn initialised(&mut self) -> Result<(), Failure> {

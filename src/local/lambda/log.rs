@@ -26,6 +26,11 @@ pub(super) struct Log {
 
 /// What the platform says about an invocation.
 pub(super) enum Platform<'a> {
+    /// Initialisation failed.
+    InitReport {
+        duration: Duration,
+        kind: &'a str,
+    },
     Start {
         request_id: &'a str,
     },
@@ -86,6 +91,10 @@ impl Log {
 impl Platform<'_> {
     fn text(&self) -> String {
         match self {
+            Self::InitReport { duration, kind } => format!(
+                "INIT_REPORT Init Duration: {:.2} ms\tPhase: init\tStatus: error\tError Type: {kind}",
+                duration.as_secs_f64() * 1000.0
+            ),
             Self::Start { request_id } => format!("START RequestId: {request_id} Version: $LATEST"),
             Self::End { request_id } => format!("END RequestId: {request_id}"),
             Self::Report { request_id, duration, init, memory_size, peak_memory } => {
@@ -109,6 +118,10 @@ impl Platform<'_> {
 
     fn json(&self) -> String {
         let (kind, record) = match self {
+            Self::InitReport { duration, kind } => (
+                "platform.initReport",
+                json!({ "phase": "init", "status": "error", "errorType": kind, "metrics": { "durationMs": duration.as_secs_f64() * 1000.0 } }),
+            ),
             Self::Start { request_id } => ("platform.start", json!({ "requestId": request_id, "version": "$LATEST" })),
             Self::End { request_id } => {
                 ("platform.runtimeDone", json!({ "requestId": request_id, "status": "success" }))

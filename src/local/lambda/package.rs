@@ -90,7 +90,7 @@ impl Code {
         let bootstrap = archive.by_name("bootstrap").map_err(|_| {
             Error::invalid("The package has no file `bootstrap` at its root (Runtime.InvalidEntrypoint)")
         })?;
-        if !bootstrap.unix_mode().is_some_and(|mode| mode & 0o111 != 0) {
+        if bootstrap.unix_mode().is_none_or(|mode| mode & 0o111 == 0) {
             return Err(Error::invalid(
                 "`bootstrap` is not executable in the package: zip it with unix mode 0755 (Runtime.InvalidEntrypoint)",
             ));

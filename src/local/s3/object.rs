@@ -269,6 +269,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_object_keeps_its_own_headers_and_none_of_the_transfer() {
+        let sent = [
+            ("content-encoding", "gzip, aws-chunked"),
+            ("x-amz-meta-source", "a"),
+            ("x-amz-date", "20260101T000000Z"),
+            ("content-length", "1"),
+        ];
+        let headers =
+            sent.into_iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        let stored = stored_headers(&HeaderMap::from_iter(headers));
+        let expected =
+            [("content-encoding", "gzip"), ("content-type", "binary/octet-stream"), ("x-amz-meta-source", "a")];
+        assert_eq!(stored, expected.map(|(name, value)| (name.to_owned(), value.to_owned())).into());
+    }
+
+    #[test]
     fn ranges_are_read_as_http_defines_them() {
         assert_eq!(parse_range("bytes=0-3", 10), Some(0..4));
         assert_eq!(parse_range("bytes=4-", 10), Some(4..10));

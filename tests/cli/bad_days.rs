@@ -1,0 +1,103 @@
+//! Runs that cannot succeed: each ends in a diagnostic that says what to do, with a documented exit code.
+
+use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use super::program::{Local, Program, snapshot};
+
+/// What a person without credentials waits at most.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Takes connections and never answers, as a network without a metadata service may do.
+fn silent_server() -> (TcpListener, String) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    (listener, url)
+}
+
+#[test]
+fn without_credentials_every_command_ends_within_seconds_even_if_the_metadata_service_never_answers() {
+    let (_listener, url) = silent_server();
+    for arguments in [&["up"][..], &["plan"], &["status"], &["teardown", "--yes"]] {
+        let started = Instant::now();
+        let ran = Program::new(arguments).env("AWS_EC2_METADATA_SERVICE_ENDPOINT", &url).run();
+        let elapsed = started.elapsed();
+        assert!(elapsed < PATIENCE, "{arguments:?} took {elapsed:?}");
+        snapshot!("no-credentials", ran);
+    }
+}
+
+#[test]
+fn an_error_is_json_too_from_started_to_finished() {
+    let ran = Program::new(&["up", "--output", "json"]).env("AWS_EC2_METADATA_DISABLED", "true").run();
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(3), ""));
+    assert_eq!(ran.events()[0]["event"], "started");
+    let finished = ran.finished();
+    assert_eq!((&finished["ok"], &finished["problem"]["code"]), (&false.into(), &"no_credentials".into()));
+}
+
+#[test]
+fn without_a_region_the_run_ends_before_any_call() {
+    let program = Program::new(&["plan"]).with_made_up_credentials().env("AWS_EC2_METADATA_DISABLED", "true");
+    snapshot!("no-region", program.run());
+}
+
+#[test]
+fn an_unreachable_endpoint_is_named() {
+    let arguments = ["status", "--region", "us-east-1", "--endpoint-url", "http://127.0.0.1:1"];
+    snapshot!("unreachable", Program::new(&arguments).with_made_up_credentials().run());
+}
+
+#[test]
+fn a_profile_on_the_command_line_wins_over_keys_in_the_environment() {
+    let program = Program::new(&["status", "--profile", "no-such-profile", "--region", "us-east-1"]);
+    snapshot!("no-such-profile", program.with_made_up_credentials().run());
+}
+
+#[test]
+fn a_page_that_is_not_there_is_told_before_anything_is_called() {
+    snapshot!("client-missing", Program::new(&["up", "--client", "no-such-directory"]).run());
+    let empty = tempfile::tempdir().unwrap();
+    snapshot!("client-without-index", Program::new(&["plan", "--client", empty.path().to_str().unwrap()]).run());
+}
+
+#[test]
+fn teardown_without_a_terminal_needs_yes() {
+    snapshot!("teardown-unconfirmed", Program::new(&["teardown"]).run());
+}
+
+#[test]
+fn commands_that_start_nothing_say_that_no_local_aws_runs() {
+    for arguments in [&["plan"][..], &["status"], &["teardown", "--yes"]] {
+        let ran = Program::new(&[arguments, &["--local", "--port", "1"]].concat()).run();
+        snapshot!("no-local-aws", ran);
+    }
+    snapshot!("local-port-zero", Program::new(&["status", "--local", "--port", "0"]).run());
+}
+
+#[test]
+fn a_port_that_somebody_else_has_is_left_to_them() {
+    let (_listener, url) = silent_server();
+    let port = url.rsplit(':').next().unwrap();
+    snapshot!("port-taken", Program::new(&["local", "--port", port]).run());
+    snapshot!("port-taken", Program::new(&["up", "--local", "--port", port]).run());
+}
+
+#[test]
+fn a_relay_that_lambda_cannot_run_is_refused() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = directory.path().join("bootstrap");
+    std::fs::write(&script, "#!/bin/sh\n").unwrap();
+    let local = Local::start(&[]);
+    snapshot!("relay-unfit", local.program(&["plan", "--relay", script.to_str().unwrap()]).run());
+}
+
+#[test]
+fn refused_credentials_come_with_what_aws_said() {
+    let local = Local::start(&[]);
+    let arguments = ["status", "--region", "us-east-1", "--endpoint-url", &local.endpoint()];
+    let ran = Program::new(&arguments).with_made_up_credentials().run();
+    assert_eq!(ran.code, Some(3), "{ran}");
+    assert!(ran.stderr.contains("  AWS said: InvalidClientTokenId: "), "{ran}");
+    assert!(ran.stderr.contains("(request id "), "{ran}");
+}

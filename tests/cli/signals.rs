@@ -1,0 +1,59 @@
+//! Ctrl-C and its relatives.
+
+use super::program::{Local, Program};
+
+#[test]
+fn up_local_stays_until_ctrl_c_and_that_is_a_success() {
+    let mut up = Program::new(&["up", "--local", "--port", "0"]).with_relay().start();
+    let endpoint = up.until("listening")["endpoint"].clone();
+    assert_eq!(up.until("target")["endpoint"], endpoint);
+    let ready = up.until("ready");
+    up.signal("INT");
+    let (last, status) = up.end();
+    let finished = last.unwrap();
+    assert_eq!((&finished["event"], &finished["ok"]), (&"finished".into(), &true.into()));
+    assert_eq!(finished["outputs"], ready["outputs"]);
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn an_interrupted_run_says_what_it_left_and_the_next_one_continues() {
+    for (signal, code) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
+        let local = Local::start(&["--latency", "100ms"]);
+        let mut up = local.program(&["up"]).start();
+        up.until_any(|event| event["event"] == "step_finished" && event["outcome"] == "done");
+        up.signal(signal);
+        let (last, status) = up.end();
+        let finished = last.unwrap();
+        assert_eq!((&finished["event"], &finished["problem"]["code"]), (&"finished".into(), &"interrupted".into()));
+        let left = finished["problem"]["left_behind"].as_array().unwrap();
+        assert!(!left.is_empty(), "{finished}");
+        assert_eq!(status.code(), Some(code));
+        assert_eq!(local.program(&["up"]).run().code, Some(0));
+        assert_eq!(local.program(&["plan", "--exit-code"]).run().code, Some(0));
+    }
+}
+
+#[test]
+fn a_second_signal_leaves_at_once() {
+    let local = Local::start(&["--fault", "iam:CreateRole=hang"]);
+    let mut up = local.program(&["up"]).start();
+    up.until_any(|event| event["event"] == "step_started" && event["address"] == "role.relay");
+    up.signal("INT");
+    up.until("note");
+    up.signal("INT");
+    let (last, status) = up.end();
+    assert_ne!(last.map(|event| event["event"].clone()), Some("finished".into()));
+    assert_eq!(status.code(), Some(130));
+}
+
+#[test]
+fn a_run_that_waits_for_the_account_can_be_interrupted() {
+    let local = Local::start(&["--fault", "sts:GetCallerIdentity=hang"]);
+    let mut status = local.program(&["status"]).start();
+    status.until("phase");
+    status.signal("INT");
+    let (last, ended) = status.end();
+    assert_eq!(last.unwrap()["problem"]["code"], "interrupted");
+    assert_eq!(ended.code(), Some(130));
+}

@@ -1,0 +1,73 @@
+//! A resource of our name that is not ours ends the run before its first write.
+
+use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::{FunctionCode, Runtime};
+
+use crate::deployed::{architecture, puppet};
+use crate::{Stack, World};
+
+#[derive(Clone, Copy, Debug)]
+enum Taken {
+    BucketOfAnotherAccount,
+    Bucket,
+    Role,
+    Function,
+    LogGroup,
+}
+
+impl Taken {
+    async fn seed(self, world: &World, stack: &Stack) -> String {
+        let account = &world.account;
+        match self {
+            Self::BucketOfAnotherAccount => {
+                account.aws.seed_foreign_bucket(&stack.bucket);
+                stack.bucket.clone()
+            }
+            Self::Bucket => {
+                account.s3.create_bucket().bucket(&stack.bucket).send().await.unwrap();
+                stack.bucket.clone()
+            }
+            Self::Role => {
+                account.role(&stack.role).await;
+                stack.role.clone()
+            }
+            Self::Function => {
+                let role = account.role("mine").await;
+                let create = account.lambda.create_function().function_name(&stack.function).role(role);
+                let create = create.runtime(Runtime::from("provided.al2023")).handler("bootstrap");
+                let code = FunctionCode::builder().zip_file(Blob::new(puppet())).build();
+                // The role is not assumable at once; whoever makes one waits.
+                while create.clone().architectures(architecture()).code(code.clone()).send().await.is_err() {
+                    tokio::task::yield_now().await;
+                }
+                stack.function.clone()
+            }
+            Self::LogGroup => {
+                let name = format!("/aws/lambda/{}", stack.function);
+                account.logs.create_log_group().log_group_name(&name).send().await.unwrap();
+                name
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taken_name_ends_the_run_before_its_first_write() {
+    let (_, stack) = World::with_demo().await;
+    for taken in [Taken::BucketOfAnotherAccount, Taken::Bucket, Taken::Role, Taken::Function, Taken::LogGroup] {
+        let world = World::new().await;
+        let name = taken.seed(&world, &stack).await;
+        let before = world.bytes();
+        for command in [&["up", "demo"][..], &["plan", "demo"], &["teardown", "demo", "--yes"]] {
+            world.account.aws.clear_calls();
+            let run = world.machine.run(command).await;
+            assert_eq!((run.code, run.problem()["code"].as_str()), (Some(4), Some("not_ours")), "{taken:?}: {run}");
+            assert!(run.problem()["summary"].as_str().unwrap().contains(&name), "{taken:?}: {run}");
+            assert!(run.problem()["hint"].as_str().unwrap().contains("choose another stack name"), "{taken:?}: {run}");
+            assert_eq!((world.writes(), run.finished()["changed"].as_bool()), (Vec::new(), Some(false)), "{taken:?}");
+        }
+        assert_eq!(world.bytes(), before, "{taken:?}");
+        // Another name is a way out.
+        world.machine.succeed(&["up", "elsewhere"]).await;
+    }
+}

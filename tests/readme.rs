@@ -1,0 +1,135 @@
+//! The README against the program: every command, option, event and exit code that it names exists, and none is missing.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_webrtc-aws");
+
+fn read(path: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+fn help(arguments: &[&str]) -> String {
+    let output = Command::new(PROGRAM).args(arguments).arg("--help").output().unwrap();
+    assert!(output.status.success(), "{arguments:?} --help");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The table whose header row begins with `header`: first cells only.
+fn table(readme: &str, header: &str) -> Vec<String> {
+    let start = readme.find(header).unwrap_or_else(|| panic!("the README has no table {header:?}"));
+    let rows = readme[start..].lines().skip(2).take_while(|line| line.starts_with('|'));
+    rows.map(|row| row.trim_matches('|').split(" | ").next().unwrap().trim().to_owned()).collect()
+}
+
+/// Everything between backticks.
+fn code(cell: &str) -> Vec<String> {
+    cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+fn commands() -> Vec<String> {
+    let help = help(&[]);
+    let list = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    list.lines().map(|line| line.split_whitespace().next().unwrap().to_owned()).filter(|name| name != "help").collect()
+}
+
+#[test]
+fn every_command_has_its_row_and_every_row_its_command() {
+    let rows = table(&read("README.md"), "| command | what it does |");
+    let named: BTreeSet<String> =
+        rows.iter().map(|cell| code(cell)[0].split_whitespace().nth(1).unwrap().to_owned()).collect();
+    assert_eq!(named, commands().into_iter().collect());
+}
+
+#[test]
+fn every_option_that_is_named_exists() {
+    let all: String = commands().iter().map(|command| help(&[command])).collect();
+    let readme = read("README.md");
+    let rows = table(&readme, "| option | meaning |");
+    assert!(!rows.is_empty());
+    // Outside of the table too; cargo's and the AWS CLI's own options apart.
+    let others = ["--path", "--endpoint-url"];
+    let named: BTreeSet<&str> = readme
+        .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
+        .filter(|word| {
+            word.starts_with("--") && word.len() > 3 && word[2..].starts_with(|c: char| c.is_ascii_lowercase())
+        })
+        .filter(|word| !others.contains(word))
+        .collect();
+    for option in named {
+        assert!(all.contains(&format!("{option} ")) || all.contains(&format!("{option}\n")), "{option}");
+    }
+    let up = help(&["up"]);
+    for option in up.split_whitespace().filter(|word| word.starts_with("--")) {
+        let option = option.trim_end_matches(|c: char| !c.is_ascii_alphanumeric());
+        assert!(
+            readme.contains(option) || ["--help", "--verbose"].contains(&option),
+            "the README does not name {option}"
+        );
+    }
+}
+
+#[test]
+fn every_event_has_its_row_and_every_row_its_event() {
+    let source = read("src/events.rs");
+    let body = source.split("pub enum Event {").nth(1).unwrap().split("\n}\n").next().unwrap();
+    let events: BTreeSet<String> = body
+        .lines()
+        .filter(|line| line.starts_with("    ") && line[4..].starts_with(|c: char| c.is_ascii_uppercase()))
+        .map(|line| snake_case(line.trim().split(|c: char| !c.is_alphanumeric()).next().unwrap()))
+        .collect();
+    let named = table(&read("README.md"), "| event | when |").iter().flat_map(|cell| code(cell)).collect();
+    assert_eq!(events, named);
+}
+
+fn snake_case(name: &str) -> String {
+    let mut words = String::new();
+    for c in name.chars() {
+        if c.is_ascii_uppercase() && !words.is_empty() {
+            words.push('_');
+        }
+        words.push(c.to_ascii_lowercase());
+    }
+    words
+}
+
+#[test]
+fn the_exit_codes_are_those_of_the_help() {
+    let help = help(&[]);
+    let stated = help.split("Exit codes:").nth(1).unwrap();
+    let numbers = |text: &str| -> BTreeSet<u32> {
+        text.split(|c: char| !c.is_ascii_digit()).filter_map(|number| number.parse().ok()).collect()
+    };
+    let named = table(&read("README.md"), "| exit code | meaning |").join(" ");
+    assert_eq!(numbers(stated), numbers(&named));
+}
+
+#[test]
+fn every_command_line_in_the_readme_is_understood() {
+    let readme = read("README.md");
+    let blocks = readme.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    let lines: Vec<String> = blocks.flat_map(|block| block.lines()).map(str::to_owned).collect();
+    let ours =
+        lines.iter().filter_map(|line| line.strip_prefix("webrtc-aws ").or_else(|| line.strip_prefix("cargo run -- ")));
+    let mut seen = 0;
+    for line in ours {
+        // Help is printed only when everything before it parses.
+        let arguments: Vec<&str> = line.split(" | ").next().unwrap().split_whitespace().collect();
+        help(&arguments);
+        seen += 1;
+    }
+    assert!(seen >= 5, "only {seen} command lines were found");
+}
+
+#[test]
+fn the_page_of_error_codes_is_that_of_the_relay() {
+    let source = read("relay-lambda/src/relay.rs");
+    let readme = read("README.md");
+    for code in ["bad_request", "peer_gone", "message_too_large", "not_permitted", "throttled", "unexpected"] {
+        assert!(readme.contains(&format!("`{code}`")), "{code}");
+        let variant: String =
+            code.split('_').map(|word| format!("{}{}", word[..1].to_ascii_uppercase(), &word[1..])).collect();
+        assert!(source.contains(&variant), "the relay has no code {variant}");
+    }
+}
