@@ -19,7 +19,7 @@ use url::Url;
 /// Longest wait for one attempt; uploads of the relay on a slow line fit (AWS-FACTS F: the SDK has no such limit by itself).
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(120);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
-const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
+const METADATA_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What a person may say about where and as whom to work.
 #[derive(Clone, Debug, Default)]
@@ -106,7 +106,8 @@ async fn credentials(access: &Access, providers: &ProviderConfig, region: Option
     SharedCredentialsProvider::new(chain.build().await)
 }
 
-/// The instance metadata service does not exist outside of EC2: one try of a second, instead of four (AWS-FACTS F).
+/// The instance metadata service does not exist outside of EC2, where it answers within milliseconds. The SDK's own four tries
+/// of a second, for the region and again for the credentials, would keep a person without credentials waiting (AWS-FACTS F).
 fn metadata_service(providers: &ProviderConfig) -> imds::Client {
     imds::Client::builder()
         .configure(providers)
