@@ -16,7 +16,7 @@ use super::call::{Call, CallRecord, Operation, Principal, Service};
 use super::faults::{Fault, throttle_error};
 use super::signature::{self, Authorization};
 use super::world::World;
-use super::{apigateway, gateway, iam, lambda, logs, s3, sts};
+use super::{apigateway, browsers, gateway, iam, lambda, logs, s3, sts};
 
 /// Lambda's largest request, a 50 MB package in base64, with room to spare (AWS-FACTS C3).
 const MAXIMUM_BODY: usize = 80 * 1024 * 1024;
@@ -118,6 +118,9 @@ async fn signed(
     request_id: &str,
 ) -> Result<Answer, Dropped> {
     let refuse = |error: AwsError| Ok(answer::error(service, &error, request_id));
+    if let Err(error) = browsers::refuse(&parts.headers) {
+        return refuse(error);
+    }
     let header = parts.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let Some(authorization) = Authorization::parse(header) else {
         return refuse(signature::incomplete(service, "The Authorization header is no AWS4-HMAC-SHA256 signature."));

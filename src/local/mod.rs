@@ -9,6 +9,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod apigateway;
+mod browsers;
 pub(crate) mod call;
 mod chunked;
 mod dispatch;
