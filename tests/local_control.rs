@@ -488,22 +488,37 @@ async fn malformed_requests_get_an_answer() {
     assert!(health.starts_with("HTTP/1.1 200") && health.contains("\"service\":\"webrtc-aws local\""), "{health}");
     for (request, status) in [
         ("GARBAGE\r\n\r\n", "400"),
-        ("POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", "403"),
-        ("GET /b/%00%ff HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", "404"),
-        ("GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Basic eDp5\r\n\r\n", "400"),
+        ("POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 0\r\n\r\n", "403"),
+        ("GET /b/%00%ff HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", "404"),
+        ("GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Basic eDp5\r\n\r\n", "400"),
         (
-            "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: AWS4-HMAC-SHA256 \
+            "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: AWS4-HMAC-SHA256 \
              Credential=local/20200101/us-east-1/ec2/aws4_request, SignedHeaders=host, Signature=0\r\n\r\n",
             "501",
         ),
         (
-            "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nX-Amz-Date: 20200101T000000Z\r\nAuthorization: AWS4-HMAC-SHA256 \
+            "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Amz-Date: 20200101T000000Z\r\nAuthorization: AWS4-HMAC-SHA256 \
              Credential=local/20200101/us-east-1/s3/aws4_request, SignedHeaders=host;x-amz-date, Signature=0\r\n\r\n",
             "403",
         ),
-        ("PUT /b/k HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 99999999999\r\n\r\n", "413"),
+        ("PUT /b/k HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: 99999999999\r\n\r\n", "413"),
     ] {
         let answer = raw(&aws, request).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status}")), "{request}\n{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_web_page_cannot_sign_calls_even_with_the_keys_that_everybody_knows() {
+    let aws = start().await;
+    let signed = "Authorization: AWS4-HMAC-SHA256 Credential=local/20200101/us-east-1/s3/aws4_request, SignedHeaders=host, \
+                  Signature=0\r\n";
+    for (headers, why) in [
+        ("Host: 127.0.0.1\r\nOrigin: https://evil.example\r\n", "no signed calls from web pages"),
+        ("Host: 127.0.0.1\r\nSec-Fetch-Site: same-origin\r\n", "no signed calls from web pages"),
+        ("Host: rebound.example\r\n", "only under an IP address or a localhost name"),
+    ] {
+        let answer = get(&aws, "/", &format!("{headers}{signed}")).await;
+        assert!(answer.starts_with("HTTP/1.1 403") && answer.contains(why), "{headers}{answer}");
     }
 }
