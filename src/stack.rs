@@ -58,7 +58,7 @@ pub(crate) fn graph(config: &Config, names: &Arc<Names>, ingredients: Ingredient
         Arc::new(Permission { names: names() }),
         integration.clone(),
         route.clone(),
-        Arc::new(Stage { deploys: vec![api, integration, route], throttling: config.throttling }),
+        Arc::new(Stage { names: names(), deploys: vec![api, integration, route], throttling: config.throttling }),
     ])
 }
 

@@ -21,7 +21,7 @@ use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation, all_pages};
 use crate::engine::diff::Change;
 use crate::engine::resource::{Address, Kind, Observed, Resource};
-use crate::naming::ApiId;
+use crate::naming::{ApiId, Names};
 
 /// How our deployments' descriptions begin; the fingerprint follows.
 const DESCRIPTION_PREFIX: &str = "webrtc-aws ";
@@ -30,6 +30,7 @@ const DESCRIPTION_PREFIX: &str = "webrtc-aws ";
 const DEPLOYMENT_DEADLINE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Stage {
+    pub(crate) names: Arc<Names>,
     /// What a deployment takes a snapshot of.
     pub(crate) deploys: Vec<Arc<dyn Resource>>,
     pub(crate) throttling: Throttling,
@@ -37,12 +38,15 @@ pub(crate) struct Stage {
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Spec {
+    name: String,
     /// Fingerprint of the deployment that is live; `null`: none, or not one of ours.
     deployment: Option<String>,
     throttling_rate: Option<f64>,
     throttling_burst: Option<i32>,
     /// Ours, and served by no stage any more: left by an interrupted run.
     superseded_deployments: Vec<String>,
+    /// Ours under another name: a stack has one stage, because its relay may post to the connections of one only.
+    superseded_stages: Vec<String>,
 }
 
 /// Our deployments that no stage serves. AWS refuses to delete one that a stage of somebody's making still serves (AWS-FACTS B4).
@@ -53,6 +57,19 @@ fn superseded(deployments: &[Deployment], stages: &[Found]) -> Vec<String> {
         ours.filter_map(Deployment::deployment_id).filter(|id| !served.contains(id)).map(str::to_owned).collect();
     superseded.sort();
     superseded
+}
+
+/// Our stages but the wanted one, by name. One without our tag is of somebody's making, and stays.
+fn superseded_stages(context: &Context, stages: &[Found]) -> Vec<String> {
+    let is_ours = |stage: &&Found| {
+        let tags = stage.tags().into_iter().flatten();
+        context.ownership(tags.map(|(key, value)| (key.as_str(), value.as_str()))).is_ok()
+    };
+    let names = stages.iter().filter(is_ours).filter_map(Found::stage_name);
+    let mut others: Vec<String> =
+        names.filter(|name| *name != context.names.stage.as_str()).map(str::to_owned).collect();
+    others.sort();
+    others
 }
 
 fn fingerprint_of(deployment: &Deployment) -> Option<&str> {
@@ -160,7 +177,17 @@ impl Stage {
         }
     }
 
+    /// Stages first: a deployment that one still serves cannot be deleted.
     async fn delete_superseded(&self, context: &Context, api: &ApiId, live: &str) -> Result<(), Diagnostic> {
+        for stage in superseded_stages(context, &self.stages(context, api).await?) {
+            context
+                .call(Operation::repeatable("apigateway", "DeleteStage"), || {
+                    context.clients.api_gateway.delete_stage().api_id(api.as_str()).stage_name(&stage).send()
+                })
+                .await
+                .absent_as_none()
+                .doing(|| format!("delete the superseded stage {stage}"))?;
+        }
         let (deployments, stages) = tokio::join!(self.deployments(context, api), self.stages(context, api));
         for id in superseded(&deployments?, &stages?).iter().filter(|id| *id != live) {
             context
@@ -201,6 +228,8 @@ impl Kind for Stage {
 
     fn desired(&self, known: &Known) -> Spec {
         Spec {
+            name: self.names.stage.to_string(),
+            superseded_stages: Vec::new(),
             deployment: Some(self.fingerprint(known)),
             throttling_rate: Some(self.throttling.rate),
             throttling_burst: Some(self.throttling.burst),
@@ -212,14 +241,19 @@ impl Kind for Stage {
         let (api, name) = (context.api()?, &context.names.stage);
         let (stages, deployments) = tokio::join!(self.stages(context, &api), self.deployments(context, &api));
         let (stages, deployments) = (stages?, deployments?);
-        let Some(stage) = stages.iter().find(|stage| stage.stage_name() == Some(name.as_str())) else {
-            return Ok(Observed::Absent);
-        };
+        let mut superseded_stages = superseded_stages(context, &stages);
+        // The wanted one; else one that a run with another name left, to be replaced.
+        let named = |wanted: &str| stages.iter().find(|stage| stage.stage_name() == Some(wanted));
+        let current = named(name.as_str()).or_else(|| named(superseded_stages.first()?));
+        let Some(stage) = current else { return Ok(Observed::Absent) };
+        superseded_stages.retain(|other| stage.stage_name() != Some(other));
         let mut live = deployments
             .iter()
             .filter(|deployment| deployment.deployment_id.is_some() && deployment.deployment_id == stage.deployment_id);
         let settings = stage.default_route_settings();
         Ok(Observed::Owned(Spec {
+            name: stage.stage_name().unwrap_or_default().to_owned(),
+            superseded_stages,
             deployment: live.next().and_then(fingerprint_of).map(str::to_owned),
             throttling_rate: settings.and_then(|settings| settings.throttling_rate_limit),
             throttling_burst: settings.and_then(|settings| settings.throttling_burst_limit),
@@ -251,6 +285,9 @@ impl Kind for Stage {
 
     async fn update(&self, context: &Context, observed: &Spec, desired: &Spec, _: &[Change]) -> Result<(), Diagnostic> {
         let (api, name) = (context.api()?, &context.names.stage);
+        if observed.name != desired.name {
+            return Kind::create(self, context, desired).await;
+        }
         let deployment = self.deploy(context, &api, desired.deployment.as_deref().unwrap_or_default()).await?;
         let settings_differ = observed.throttling_rate != desired.throttling_rate
             || observed.throttling_burst != desired.throttling_burst;

@@ -188,6 +188,15 @@ fn api(rig: &Rig) -> Vec<Drift<'_>> {
         by_hand("the stage deleted", &[STAGE], async move {
             gateway.delete_stage().api_id(id()).stage_name(stage).send().await.map(drop).unwrap();
         }),
+        by_hand("a second stage of ours", &[STAGE], async move {
+            let create = gateway.create_stage().api_id(id()).stage_name("older").tags(OWNER_TAG, "demo");
+            create.send().await.map(drop).unwrap();
+        }),
+        by_hand("the stage under another name", &[STAGE], async move {
+            gateway.delete_stage().api_id(id()).stage_name(stage).send().await.unwrap();
+            let create = gateway.create_stage().api_id(id()).stage_name("older").tags(OWNER_TAG, "demo");
+            create.send().await.map(drop).unwrap();
+        }),
         by_hand("the stage made anew, without a deployment", &[STAGE], async move {
             gateway.delete_stage().api_id(id()).stage_name(stage).send().await.unwrap();
             let create = gateway.create_stage().api_id(id()).stage_name(stage).tags(OWNER_TAG, "demo");
