@@ -105,7 +105,7 @@ impl Running {
     }
 
     /// Reads on until an event that fits.
-    pub async fn until(&mut self, fits: impl Fn(&Value) -> bool) -> Value {
+    pub async fn until(&mut self, mut fits: impl FnMut(&Value) -> bool) -> Value {
         loop {
             match self.next().await {
                 Some(event) if fits(&event) => return event,
