@@ -5,10 +5,7 @@ use std::sync::Arc;
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
-};
+use aws_smithy_runtime_api::client::http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn};
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::http::StatusCode;
@@ -22,18 +19,18 @@ use super::world::World;
 use crate::aws::clients;
 
 /// A configuration whose clients talk to this account.
-pub(crate) fn config(world: &Arc<World>) -> SdkConfig {
+pub(crate) async fn config(world: &Arc<World>) -> SdkConfig {
     let connector = SharedHttpConnector::new(Connector(Arc::clone(world)));
     let credentials = Credentials::from_keys(DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY, None);
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
+    aws_config::defaults(BehaviorVersion::latest())
         .http_client(http_client_fn(move |_, _| connector.clone()))
         .region(Region::new(world.options.region.clone()))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .credentials_provider(credentials)
         .endpoint_url(world.endpoint())
         .retry_config(RetryConfig::disabled())
         .timeout_config(clients::timeouts())
-        .build()
+        .load()
+        .await
 }
 
 #[derive(Debug)]

@@ -43,8 +43,7 @@ impl Trouble {
     ];
 
     /// A read has no effect: before and after are the same, and all refusals but "not found" end a run alike.
-    pub(super) const OF_READS: [Self; 6] =
-        [Self::AccessDenied, Self::NotFound, Self::ServerError, Self::ThrottledForLong, Self::Hang, Self::KilledBefore];
+    pub(super) const OF_READS: [Self; 4] = [Self::AccessDenied, Self::NotFound, Self::Hang, Self::KilledBefore];
 
     /// Whether the run ends with the call, as by `kill -9`.
     pub(super) fn kills(self) -> bool {

@@ -5,7 +5,9 @@ use serde_json::{Map, Value};
 use crate::naming::OWNER_TAG;
 
 /// Times and hashes; a hash of generated content changes with the API's id.
-const VOLATILE: [&str; 10] = [
+const VOLATILE: [&str; 13] = [
+    "id",
+    "checksums",
     "createdDate",
     "lastUpdatedDate",
     "last_modified",
@@ -14,7 +16,8 @@ const VOLATILE: [&str; 10] = [
     "policy_revision",
     "created",
     "etag",
-    "webrtc-aws-sha256",
+    "x-amz-meta-webrtc-aws-sha256",
+    "sha256",
     "description",
 ];
 
@@ -32,9 +35,13 @@ pub(super) fn apis(snapshot: &Value) -> Vec<String> {
 
 /// The snapshot with every generated id replaced by its kind and number.
 pub(super) fn of(snapshot: &Value) -> Value {
+    let mut snapshot = snapshot.clone();
+    if let Value::Object(apis) = &mut snapshot["apigateway"]["apis"] {
+        apis.retain(|_, api| api["tags"].get(OWNER_TAG).is_some());
+    }
     let mut ids = Vec::new();
-    collect(snapshot, &mut ids);
-    let mut text = without_volatile(snapshot).to_string();
+    collect(&snapshot, &mut ids);
+    let mut text = without_volatile(&snapshot).to_string();
     for (name, id) in ids {
         text = text.replace(&id, &name);
     }
