@@ -8,3 +8,4 @@ mod pairs;
 mod rig;
 mod shape;
 mod sweep;
+mod together;
