@@ -48,6 +48,12 @@ impl Page {
         Self::default()
     }
 
+    /// A page of these files.
+    #[cfg(test)]
+    pub(crate) fn of(files: BTreeMap<String, PageFile>) -> Self {
+        Self { files }
+    }
+
     pub(crate) fn files(&self) -> &BTreeMap<String, PageFile> {
         &self.files
     }

@@ -56,12 +56,7 @@ pub(crate) async fn load(access: &Access) -> SdkConfig {
         .app_name(app_name())
         // Waiting and repeating is done in `retry`, visibly and by class.
         .retry_config(RetryConfig::disabled())
-        .timeout_config(
-            TimeoutConfig::builder()
-                .connect_timeout(CONNECT_TIMEOUT)
-                .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-                .build(),
-        );
+        .timeout_config(timeouts());
     if let Some(profile) = &access.profile {
         loader = loader.profile_name(profile);
     }
@@ -69,6 +64,10 @@ pub(crate) async fn load(access: &Access) -> SdkConfig {
         loader = loader.endpoint_url(url.as_str().trim_end_matches('/'));
     }
     loader.load().await
+}
+
+pub(crate) fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build()
 }
 
 /// The SDK's own chain, but for [`metadata_service`].

@@ -3,6 +3,8 @@
 
 mod build;
 mod configure;
+#[cfg(test)]
+mod fault_suite;
 mod local;
 mod local_aws;
 mod place;

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use aws_config::SdkConfig;
+
 use super::Run;
 use super::place::Place;
 use crate::artifact::{self, Artifact, ArtifactError, BuildRequest};
@@ -42,14 +44,20 @@ impl<'run> Session<'run> {
     /// Finds credentials, account and region, and says where the run is about to act.
     pub(super) async fn open(config: Config, place: &Place, run: &'run Run) -> Result<Self, Diagnostic> {
         run.events.emit(Event::Phase { phase: Phase::Identifying });
-        let (clients, account, endpoint) = run
-            .unless_interrupted(async {
-                let sdk = clients::load(&place.access).await;
-                let clients = Clients::new(&sdk);
-                let account = account::identify(&sdk, &clients).await?;
-                Ok((clients, account, sdk.endpoint_url().map(str::to_owned)))
-            })
-            .await?;
+        let sdk = run.unless_interrupted(async { Ok(clients::load(&place.access).await) }).await?;
+        Self::with(&sdk, config, place, run).await
+    }
+
+    /// Finds account and region through clients of this configuration.
+    pub(super) async fn with(
+        sdk: &SdkConfig,
+        config: Config,
+        place: &Place,
+        run: &'run Run,
+    ) -> Result<Self, Diagnostic> {
+        let clients = Clients::new(sdk);
+        let account = run.unless_interrupted(account::identify(sdk, &clients)).await?;
+        let endpoint = sdk.endpoint_url().map(str::to_owned);
         let reach = match &endpoint {
             None => Reach::Aws,
             Some(url) => Reach::Endpoint { url: parse_endpoint(url)?, gateway: place.gateway.clone() },

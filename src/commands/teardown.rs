@@ -37,20 +37,30 @@ pub(super) async fn run(options: &TeardownOptions, output: OutputFormat, run: &R
     let place = place::existing(&config.target, run).await?;
     let session = Session::open(config, &place, run).await?;
     let foreign_objects = if options.delete_foreign_objects { ForeignObjects::Delete } else { ForeignObjects::Keep };
+    remove(&session, foreign_objects, !options.yes).await
+}
+
+/// Looks, asks where somebody is to be asked, deletes, and looks again.
+pub(super) async fn remove(
+    session: &Session<'_>,
+    foreign_objects: ForeignObjects,
+    ask: bool,
+) -> Result<Ending, Diagnostic> {
+    let run = session.run;
     let survey = session.survey(session.graph_of_nothing(foreign_objects), Goal::Absent).await?;
-    let whole = whole(&session);
+    let whole = whole(session);
     if survey.plan.is_empty() {
         run.events.note(format!("there is nothing of {whole}"));
         return Ok(Ending::default());
     }
-    if !options.yes {
+    if ask {
         confirm(&survey.plan, &whole, run).await?;
     }
     run.events.emit(Event::Phase { phase: Phase::Applying });
     let outcome = apply_absent(&survey.graph, &session.context, &survey.observations, &run.cancel).await;
     let problem = match outcome.problem {
         Some(problem) => Some(problem),
-        None => nothing_is_left(&session, &survey.graph).await.err(),
+        None => nothing_is_left(session, &survey.graph).await.err(),
     };
     if problem.is_none() {
         run.events.note(format!("nothing is left of {whole}"));

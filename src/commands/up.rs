@@ -7,6 +7,7 @@ use super::configure;
 use super::place::{self, Place, SamePlace};
 use super::session::Session;
 use super::{Ending, Run};
+use crate::artifact::Artifact;
 use crate::cli::UpOptions;
 use crate::config::{Config, Target};
 use crate::diagnostics::Diagnostic;
@@ -62,6 +63,17 @@ async fn show(mut lines: broadcast::Receiver<LogLine>, log_group: &str, run: &Ru
 async fn deploy(config: Config, page: Page, place: &Place, stays: bool, run: &Run) -> Result<Ending, Diagnostic> {
     let session = Session::open(config, place, run).await?;
     let relay = session.relay().await?;
+    converge(&session, page, relay, stays).await
+}
+
+/// Looks, plans and applies.
+pub(super) async fn converge(
+    session: &Session<'_>,
+    page: Page,
+    relay: Artifact,
+    stays: bool,
+) -> Result<Ending, Diagnostic> {
+    let run = session.run;
     let survey = session.survey(session.graph(page, Some(relay)), Goal::Present).await?;
     run.events.emit(Event::Phase { phase: Phase::Applying });
     let outcome = apply_present(&survey.graph, &session.context, &survey.observations, &run.cancel).await;

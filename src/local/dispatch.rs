@@ -24,6 +24,8 @@ const HEALTH: &str = "/_local/health";
 const EXECUTE_API: &str = "/_aws/execute-api/";
 const VIRTUAL_HOST: &str = ".s3.localhost";
 
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
 /// The connection is dropped instead of answered, because a fault rule says so.
 #[derive(Debug, thiserror::Error)]
 #[error("a fault rule dropped the connection")]
@@ -42,7 +44,11 @@ pub(crate) async fn dispatch(world: Arc<World>, request: Request<Incoming>) -> R
 }
 
 /// Answers a call to a service, or a public GET.
-async fn call(world: Arc<World>, request: Request<Incoming>) -> Result<Answer, Dropped> {
+pub(crate) async fn call<B>(world: Arc<World>, request: Request<B>) -> Result<Answer, Dropped>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
     let request_id = request_id();
     let (parts, body) = request.into_parts();
     let service = match service_of(&parts) {
@@ -88,7 +94,11 @@ fn service_of(parts: &request::Parts) -> Result<Option<Service>, String> {
     }
 }
 
-async fn read_body(body: Incoming) -> Result<Bytes, AwsError> {
+async fn read_body<B>(body: B) -> Result<Bytes, AwsError>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
     let too_large = || {
         let message = "The local AWS reads bodies of up to 80 MB.";
         AwsError::new(StatusCode::PAYLOAD_TOO_LARGE, "RequestEntityTooLargeException", message)

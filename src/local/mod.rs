@@ -16,6 +16,8 @@ mod dispatch;
 pub(crate) mod faults;
 pub(crate) mod gateway;
 pub(crate) mod iam;
+#[cfg(test)]
+pub(crate) mod in_process;
 pub(crate) mod lambda;
 pub(crate) mod logs;
 pub(crate) mod s3;

@@ -44,6 +44,34 @@ async fn owned(context: &Context) -> Result<Vec<Api>, Diagnostic> {
     Ok(apis.into_iter().filter(is_ours).collect())
 }
 
+/// Names are not unique, so two runs at once both create an API. Each looks afterwards, and both come to the same one: the oldest.
+/// A run deletes only what it has just created itself.
+async fn keep_one(context: &Context, created: ApiId) -> Result<ApiId, Diagnostic> {
+    let apis = owned(context).await?;
+    let oldest = apis.iter().filter_map(|api| Some((api.created_date().map(|date| date.as_nanos()), id(api)?))).min_by(
+        |(one_date, one), (other_date, other)| one_date.cmp(other_date).then_with(|| one.as_str().cmp(other.as_str())),
+    );
+    match oldest {
+        Some((_, oldest)) if oldest != created => {
+            delete(context, &created).await?;
+            Ok(oldest)
+        }
+        // The list may not show the new one yet.
+        _ => Ok(created),
+    }
+}
+
+async fn delete(context: &Context, api: &ApiId) -> Result<(), Diagnostic> {
+    context
+        .call(Operation::repeatable("apigateway", "DeleteApi"), || {
+            context.clients.api_gateway.delete_api().api_id(api.as_str()).send()
+        })
+        .await
+        .absent_as_none()
+        .map(drop)
+        .doing(|| format!("delete the WebSocket API {api}"))
+}
+
 fn id(api: &Api) -> Option<ApiId> {
     api.api_id().map(|id| ApiId(id.to_owned()))
 }
@@ -98,8 +126,9 @@ impl Kind for WebsocketApi {
             })
             .await
             .doing(|| format!("create the WebSocket API {}", desired.name))?;
-        let id = created.api_id.unwrap_or_default();
-        context.known.api.set(ApiId(id));
+        let created = ApiId(created.api_id.unwrap_or_default());
+        let kept = keep_one(context, created).await?;
+        context.known.api.set(kept);
         Ok(())
     }
 
@@ -124,13 +153,7 @@ impl Kind for WebsocketApi {
     /// Routes, integrations, deployments and stages go with it in one call (AWS-FACTS B4).
     async fn delete(&self, context: &Context) -> Result<(), Diagnostic> {
         for api in owned(context).await?.iter().filter_map(id) {
-            context
-                .call(Operation::repeatable("apigateway", "DeleteApi"), || {
-                    context.clients.api_gateway.delete_api().api_id(api.as_str()).send()
-                })
-                .await
-                .absent_as_none()
-                .doing(|| format!("delete the WebSocket API {api}"))?;
+            delete(context, &api).await?;
         }
         context.known.api.clear();
         Ok(())

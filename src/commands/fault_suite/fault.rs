@@ -1,0 +1,137 @@
+//! What goes wrong with one call, and where.
+
+use std::fmt;
+
+use crate::local::{CallRecord, Fault, FaultRule, Service};
+
+/// How often a throttled call is refused: longer than any SDK's own retries last, about half a minute of ours.
+const THROTTLED: usize = 10;
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Trouble {
+    AccessDenied,
+    BadRequest,
+    CredentialsExpired,
+    NotFound,
+    AlreadyExists,
+    Conflict,
+    ServerError,
+    ThrottledForLong,
+    AnswerLost,
+    Hang,
+    HangAfterEffect,
+    KilledBefore,
+    KilledAfter,
+}
+
+impl Trouble {
+    pub(super) const ALL: [Self; 13] = [
+        Self::AccessDenied,
+        Self::BadRequest,
+        Self::CredentialsExpired,
+        Self::NotFound,
+        Self::AlreadyExists,
+        Self::Conflict,
+        Self::ServerError,
+        Self::ThrottledForLong,
+        Self::AnswerLost,
+        Self::Hang,
+        Self::HangAfterEffect,
+        Self::KilledBefore,
+        Self::KilledAfter,
+    ];
+
+    /// A read has no effect: before and after are the same, and all refusals but "not found" end a run alike.
+    pub(super) const OF_READS: [Self; 4] = [Self::AccessDenied, Self::NotFound, Self::Hang, Self::KilledBefore];
+
+    /// Whether the run ends with the call, as by `kill -9`.
+    pub(super) fn kills(self) -> bool {
+        matches!(self, Self::KilledBefore | Self::KilledAfter)
+    }
+
+    fn fault(self, service: Service) -> Fault {
+        match self {
+            Self::AccessDenied => refusal(403, "AccessDenied", "User is not authorized"),
+            Self::BadRequest => refusal(400, "ValidationException", "1 validation error detected"),
+            Self::CredentialsExpired => refusal(403, "ExpiredToken", "The security token included is expired"),
+            Self::NotFound => match service {
+                Service::Iam => refusal(404, "NoSuchEntity", "not found"),
+                Service::Lambda | Service::Logs => refusal(404, "ResourceNotFoundException", "not found"),
+                _ => refusal(404, "NotFoundException", "not found"),
+            },
+            Self::AlreadyExists => match service {
+                Service::S3 => refusal(409, "BucketAlreadyOwnedByYou", "yours already"),
+                Service::Iam => refusal(409, "EntityAlreadyExists", "it already exists"),
+                Service::Lambda => refusal(409, "ResourceConflictException", "it already exists"),
+                Service::Logs => refusal(400, "ResourceAlreadyExistsException", "it already exists"),
+                _ => refusal(409, "ConflictException", "it already exists"),
+            },
+            Self::Conflict => match service {
+                Service::S3 => refusal(409, "OperationAborted", "A conflicting conditional operation is in progress"),
+                Service::Iam => refusal(409, "ConcurrentModification", "modified concurrently"),
+                Service::Lambda => refusal(409, "ResourceConflictException", "An update is in progress"),
+                Service::Logs => refusal(400, "OperationAbortedException", "multiple requests in conflict"),
+                _ => refusal(409, "ConflictException", "concurrent modification"),
+            },
+            Self::ServerError => refusal(500, "InternalFailure", "try again"),
+            Self::ThrottledForLong => Fault::Throttle,
+            Self::AnswerLost => Fault::AnswerLost,
+            Self::Hang | Self::KilledBefore => Fault::Hang,
+            Self::HangAfterEffect | Self::KilledAfter => Fault::HangAfterEffect,
+        }
+    }
+}
+
+fn refusal(status: u16, code: &str, message: &str) -> Fault {
+    Fault::FailBefore { status, code: code.to_owned(), message: message.to_owned() }
+}
+
+/// A call of a recorded run: the `nth` of its operation. The order of calls side by side differs from run to run, their number
+/// mostly not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    service: Service,
+    operation: &'static str,
+    nth: usize,
+    pub(super) is_write: bool,
+}
+
+impl Target {
+    pub(super) fn all(calls: &[CallRecord]) -> Vec<Self> {
+        let mut targets: Vec<Self> = Vec::new();
+        for &CallRecord { service, operation, is_write, .. } in calls {
+            let same = |target: &&Self| target.service == service && target.operation == operation;
+            let nth = targets.iter().filter(same).count() + 1;
+            targets.push(Self { service, operation, nth, is_write });
+        }
+        targets
+    }
+}
+
+/// One thing that goes wrong.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Strike {
+    pub(super) target: Target,
+    pub(super) trouble: Trouble,
+}
+
+impl Strike {
+    pub(super) fn rules(&self) -> impl Iterator<Item = FaultRule> {
+        let Self { target, trouble } = *self;
+        let times = if trouble == Trouble::ThrottledForLong { THROTTLED } else { 1 };
+        (target.nth..target.nth + times).map(move |nth| FaultRule {
+            service: Some(target.service),
+            operation: Some(target.operation.to_owned()),
+            nth: Some(nth),
+            fault: trouble.fault(target.service),
+        })
+    }
+}
+
+impl fmt::Display for Strike {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Target { service, operation, nth, .. } = self.target;
+        write!(f, "{:?} at {service}:{operation}#{nth}", self.trouble)
+    }
+}

@@ -1,0 +1,186 @@
+//! A stack, an account in this process, and the commands that work on it.
+
+use std::io::{Cursor, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use aws_sdk_apigatewayv2::types::ProtocolType;
+use base64::{Engine, prelude::BASE64_STANDARD};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use tokio_util::sync::CancellationToken;
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+use super::super::place::Place;
+use super::super::session::Session;
+use super::super::{Ending, Run, teardown, up};
+use super::fault::Strike;
+use super::shape;
+use crate::artifact::{Architecture, Artifact};
+use crate::aws::clients::{Access, Clients};
+use crate::config::{Config, PageSource, RelaySettings, Target, Throttling};
+use crate::diagnostics::Diagnostic;
+use crate::events::Events;
+use crate::local::world::World;
+use crate::local::{Fault, LocalOptions, in_process};
+use crate::naming::CONFIG_OBJECT;
+use crate::page::{Page, PageFile};
+use crate::resources::objects::ForeignObjects;
+
+/// Runs on a clock that jumps over every wait.
+pub(super) fn paused<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(work)
+}
+
+/// No run may take longer, on the jumping clock.
+const LONGEST: Duration = Duration::from_secs(3600);
+
+pub(super) struct Rig {
+    pub(super) world: Arc<World>,
+    sdk: SdkConfig,
+    pub(super) config: Config,
+    pub(super) page: Page,
+    pub(super) relay: Artifact,
+}
+
+impl Rig {
+    /// An account with somebody else's API of our name in it.
+    pub(super) async fn new() -> Self {
+        let world = Arc::new(World::new(LocalOptions { port: 4566, ..LocalOptions::default() }));
+        let sdk = in_process::config(&world).await;
+        let config = Config {
+            stack: "demo".parse().unwrap(),
+            stage: "live".parse().unwrap(),
+            target: Target::Aws { region: None, profile: None, endpoint_url: None, gateway: None },
+            page: PageSource::BuiltIn,
+            relay: RelaySettings::default(),
+            ice_servers: Vec::new(),
+            throttling: Throttling::default(),
+        };
+        let rig = Self { world, sdk, config, page: page("one"), relay: relay("one") };
+        let stranger = Clients::new(&rig.sdk).api_gateway.create_api().name("webrtc-aws-demo");
+        stranger
+            .protocol_type(ProtocolType::Websocket)
+            .route_selection_expression("$request.body.action")
+            .send()
+            .await
+            .unwrap();
+        rig
+    }
+
+    /// Other settings, another page, another relay.
+    pub(super) fn want_something_else(&mut self) {
+        self.page = page("two");
+        self.relay = relay("two");
+        self.config.relay.memory_mb = 256;
+        self.config.relay.log_retention_days = 14;
+        self.config.throttling = Throttling { rate: 7.0, burst: 8 };
+    }
+
+    /// What somebody might do by hand to whatever takes no settings.
+    pub(super) async fn damage(&self) {
+        let run = Run { events: Events::discarded(), cancel: CancellationToken::new() };
+        let names = Arc::clone(&self.session(&run).await.unwrap().context.names);
+        let Clients { s3, iam, lambda, api_gateway, .. } = Clients::new(&self.sdk);
+        let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":["lambda.amazonaws.com","ec2.amazonaws.com"]},"Action":"sts:AssumeRole"}]}"#;
+        let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
+        s3.delete_bucket_policy().bucket(names.bucket()).send().await.unwrap();
+        s3.delete_object().bucket(names.bucket()).key(CONFIG_OBJECT).send().await.unwrap();
+        iam.update_assume_role_policy().role_name(names.role()).policy_document(trust).send().await.unwrap();
+        let put = iam.put_role_policy().role_name(names.role()).policy_name(names.role_policy());
+        put.policy_document(policy).send().await.unwrap();
+        let remove = lambda.remove_permission().function_name(names.function());
+        remove.statement_id(names.permission_statement()).send().await.unwrap();
+        let add = lambda.add_permission().function_name(names.function()).statement_id(names.permission_statement());
+        let add = add.action("lambda:InvokeFunction").principal("apigateway.amazonaws.com");
+        add.source_arn("arn:aws:execute-api:us-east-1:000000000000:gone/*").send().await.unwrap();
+        let api = shape::apis(&self.snapshot()).remove(0);
+        let integrations = api_gateway.get_integrations().api_id(&api).send().await.unwrap();
+        let integration = integrations.items()[0].integration_id().unwrap();
+        let update = api_gateway.update_integration().api_id(&api).integration_id(integration);
+        update.integration_uri(names.integration_uri().replace("webrtc-aws-demo", "another")).send().await.unwrap();
+        let routes = api_gateway.get_routes().api_id(&api).send().await.unwrap();
+        let route = routes.items()[0].route_id().unwrap();
+        let responses = api_gateway.get_route_responses().api_id(&api).route_id(route).send().await.unwrap();
+        let response = responses.items()[0].route_response_id().unwrap();
+        let delete = api_gateway.delete_route_response().api_id(&api).route_id(route);
+        delete.route_response_id(response).send().await.unwrap();
+        let update = api_gateway.update_route().api_id(&api).route_id(route);
+        update.route_response_selection_expression("").send().await.unwrap();
+    }
+
+    /// A run with these faults in force. `None`: it was killed.
+    pub(super) async fn struck<T>(&self, strikes: &[Strike], kill: bool, run: impl Future<Output = T>) -> Option<T> {
+        for rule in strikes.iter().flat_map(Strike::rules) {
+            self.world.faults.add(rule);
+        }
+        let mut hits = self.world.faults.hits();
+        let killed = async {
+            loop {
+                if matches!(hits.recv().await.unwrap().fault, Fault::Hang | Fault::HangAfterEffect) && kill {
+                    return;
+                }
+            }
+        };
+        let result = tokio::select! {
+            biased;
+            () = killed => None,
+            result = tokio::time::timeout(LONGEST, run) => Some(result.expect("the run hangs")),
+        };
+        if result.is_none() {
+            await_calls_under_way().await;
+        }
+        self.world.faults.clear();
+        result
+    }
+
+    async fn session<'run>(&self, run: &'run Run) -> Result<Session<'run>, Diagnostic> {
+        let place = Place { access: Access::default(), gateway: None, source: None };
+        Session::with(&self.sdk, self.config.clone(), &place, run).await
+    }
+
+    pub(super) async fn up(&self) -> Result<Ending, Diagnostic> {
+        let run = Run { events: Events::discarded(), cancel: CancellationToken::new() };
+        let session = self.session(&run).await?;
+        let mut ending = up::converge(&session, self.page.clone(), self.relay.clone(), false).await?;
+        ending.problem.take().map_or(Ok(ending), Err)
+    }
+
+    pub(super) async fn teardown(&self) -> Result<Ending, Diagnostic> {
+        let run = Run { events: Events::discarded(), cancel: CancellationToken::new() };
+        let session = self.session(&run).await?;
+        let mut ending = teardown::remove(&session, ForeignObjects::Keep, false).await?;
+        ending.problem.take().map_or(Ok(ending), Err)
+    }
+
+    pub(super) fn snapshot(&self) -> Value {
+        serde_json::to_value(&*self.world.state()).unwrap()
+    }
+}
+
+/// AWS finishes what a killed run had sent long before somebody can start the next run.
+#[expect(clippy::disallowed_methods, reason = "the clock jumps, and there is no event to wait for")]
+async fn await_calls_under_way() {
+    tokio::time::sleep(Duration::from_secs(1)).await;
+}
+
+/// A page of one file, beside the generated one.
+fn page(text: &str) -> Page {
+    Page::of([("index.html".to_owned(), PageFile::generated("index.html", text.to_owned()))].into())
+}
+
+/// A relay that is uploaded and never run.
+fn relay(text: &str) -> Artifact {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    writer.start_file("bootstrap", SimpleFileOptions::default().unix_permissions(0o755)).unwrap();
+    writer.write_all(format!("#!/bin/sh\n# {text}\n").as_bytes()).unwrap();
+    let zip = writer.finish().unwrap().into_inner();
+    Artifact {
+        sha256_base64: BASE64_STANDARD.encode(Sha256::digest(&zip)),
+        zip: zip.into(),
+        architecture: Architecture::host().unwrap(),
+        path: "relay.zip".into(),
+    }
+}
