@@ -53,6 +53,10 @@ pub enum Code {
     LocalFailure,
 }
 
+/// True of every command: they all find again what is there.
+pub(crate) const INTERRUPTED_HINT: &str =
+    "run the same command again: it continues from what is there; 'teardown' removes it";
+
 impl Code {
     /// The process exit code that goes with it; the README lists them.
     pub fn exit_code(self) -> u8 {
@@ -124,6 +128,7 @@ impl Diagnostic {
             FailureClass::NotReady | FailureClass::Conflict | FailureClass::Throttled | FailureClass::Transient => {
                 (Code::TimedOut, "run the same command again: it continues where this run stopped".to_owned())
             }
+            FailureClass::Interrupted => (Code::Interrupted, INTERRUPTED_HINT.to_owned()),
             _ => (
                 Code::AwsFailed,
                 "run the same command again with --verbose; if AWS says the same, its message above is the reason"

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_credential_types::provider::ProvideCredentials;
+use tokio_util::sync::CancellationToken;
 
 use super::clients::Clients;
 use super::failure::{AwsFailure, FailureClass};
@@ -34,7 +35,7 @@ pub(crate) async fn identify(config: &SdkConfig, clients: &Clients) -> Result<Ac
             "pass --region, e.g. --region eu-central-1, or set AWS_REGION, or 'aws configure set region …'",
         )
     })?;
-    let identity = retry::repeating(Repeat::Safe, |_| {}, || async {
+    let identity = retry::repeating(Repeat::Safe, &CancellationToken::new(), |_| {}, || async {
         clients
             .sts
             .get_caller_identity()

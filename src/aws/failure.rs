@@ -34,6 +34,8 @@ pub enum FailureClass {
     AccessDenied,
     /// No credentials, or refused ones.
     Credentials,
+    /// The run was interrupted before the call was made, made again, or answered.
+    Interrupted,
     /// Anything else: repeating will not help.
     Other,
 }
@@ -78,6 +80,19 @@ impl AwsFailure {
         };
         let class = classify::classify(service, operation, stage, code.as_deref(), &message, status);
         Self { service, operation, code, message, request_id, status, class }
+    }
+
+    /// A call that an interrupted run does not make, or does not wait for any longer.
+    pub(crate) fn interrupted(service: &'static str, operation: &'static str, message: &str) -> Self {
+        Self {
+            service,
+            operation,
+            code: None,
+            message: message.to_owned(),
+            request_id: None,
+            status: None,
+            class: FailureClass::Interrupted,
+        }
     }
 
     /// Whether no credentials were found at all, as opposed to refused ones.

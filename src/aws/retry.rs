@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rand::RngExt;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::failure::{AwsFailure, FailureClass};
 
@@ -55,9 +56,22 @@ pub(crate) struct Waiting<'a> {
     pub(crate) delay: Duration,
 }
 
-/// Makes a call until it succeeds, fails for good, or its class's deadline passes; the last failure is what comes back.
+/// How long a call that is under way may still take once the run is interrupted: CI runners kill 7.5 s after their first signal.
+const GRACE: Duration = Duration::from_secs(4);
+
+/// The outcome of a call, unless the run is interrupted and the call does not end within [`GRACE`].
+pub(crate) async fn in_grace<T>(cancel: &CancellationToken, call: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        outcome = call => Some(outcome),
+        () = async { cancel.cancelled().await; pause(GRACE).await } => None,
+    }
+}
+
+/// Makes a call until it succeeds, fails for good, its class's deadline passes, or the run is interrupted; the last failure is
+/// what comes back.
 pub(crate) async fn repeating<T, Call, Answer>(
     repeat: Repeat,
+    cancel: &CancellationToken,
     on_wait: impl Fn(Waiting<'_>),
     mut call: Call,
 ) -> Result<T, AwsFailure>
@@ -79,7 +93,9 @@ where
             return Err(failure);
         }
         on_wait(Waiting { failure: &failure, attempt, delay });
-        pause(delay).await;
+        if cancel.run_until_cancelled(pause(delay)).await.is_none() {
+            return Err(AwsFailure { class: FailureClass::Interrupted, ..failure });
+        }
     }
 }
 
@@ -140,6 +156,7 @@ mod tests {
         let started = Instant::now();
         let result = repeating(
             repeat,
+            &CancellationToken::new(),
             |_| {},
             || {
                 calls.set(calls.get() + 1);
@@ -176,6 +193,7 @@ mod tests {
         let calls = Cell::new(0);
         let result = repeating(
             Repeat::Safe,
+            &CancellationToken::new(),
             |waiting| seen.borrow_mut().push((waiting.attempt, waiting.failure.class)),
             || {
                 calls.set(calls.get() + 1);
@@ -193,5 +211,22 @@ mod tests {
         let (result, _, elapsed) = run(Repeat::Safe, FailureClass::Unreachable, u32::MAX).await;
         assert_eq!(result, Err(FailureClass::Unreachable));
         assert!(elapsed <= Duration::from_secs(2));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_interruption_ends_a_wait_at_once_and_a_call_within_seconds() {
+        let cancel = CancellationToken::new();
+        let started = Instant::now();
+        let waiting = repeating(
+            Repeat::Safe,
+            &cancel,
+            |_| cancel.cancel(),
+            || async { Err::<(), _>(failure(FailureClass::Throttled)) },
+        );
+        assert_eq!(waiting.await.map_err(|failure| failure.class), Err(FailureClass::Interrupted));
+        assert_eq!(started.elapsed(), Duration::ZERO);
+        assert_eq!(in_grace(&cancel, std::future::pending::<()>()).await, None);
+        assert_eq!(started.elapsed(), GRACE);
+        assert_eq!(in_grace(&cancel, std::future::ready(1)).await, Some(1));
     }
 }

@@ -76,7 +76,8 @@ impl<'run> Session<'run> {
         let (stack, stage) = (config.stack.clone(), config.stage.clone());
         let names = Arc::new(Names { stack, stage, partition, account: id, region, reach });
         let events = run.events.clone();
-        let context = Context { clients, names, known: Arc::default(), events, address: WHOLE_STACK };
+        let context =
+            Context { clients, names, known: Arc::default(), events, cancel: run.cancel.clone(), address: WHOLE_STACK };
         Ok(Self { config, context, run })
     }
 

@@ -8,6 +8,8 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use tokio_util::sync::CancellationToken;
+
 use super::resource::Address;
 use crate::aws::clients::Clients;
 use crate::aws::failure::{AwsFailure, FailureClass};
@@ -86,6 +88,8 @@ pub(crate) struct Context {
     pub(crate) names: Arc<Names>,
     pub(crate) known: Arc<Known>,
     pub(crate) events: Events,
+    /// Cancelled by the first signal.
+    pub(crate) cancel: CancellationToken,
     /// Whose step this is: names the resource in waiting events.
     pub(crate) address: Address,
 }
@@ -96,15 +100,18 @@ impl Context {
         Self { address, ..self.clone() }
     }
 
-    /// Makes one AWS call, waiting and repeating by class, each wait visible as an event.
+    /// Makes one AWS call, waiting and repeating by class, each wait visible as an event. Once the run is interrupted, no call
+    /// and no wait begins any more.
     pub(crate) async fn call<T, E, Call, Answer>(&self, operation: Operation, mut call: Call) -> Result<T, AwsFailure>
     where
         Call: FnMut() -> Answer,
         Answer: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: Error + ProvideErrorMetadata + 'static,
     {
+        let Operation { service, name, .. } = operation;
         retry::repeating(
             operation.repeat,
+            &self.cancel,
             |waiting| {
                 self.events.emit(Event::StepWaiting {
                     address: self.address,
@@ -114,9 +121,15 @@ impl Context {
                 });
             },
             || {
-                let answer = call();
+                let answer = (!self.cancel.is_cancelled()).then(&mut call);
                 async move {
-                    answer.await.map_err(|error| AwsFailure::from_sdk(operation.service, operation.name, error))
+                    let Some(answer) = answer else {
+                        return Err(AwsFailure::interrupted(service, name, "not called any more"));
+                    };
+                    match retry::in_grace(&self.cancel, answer).await {
+                        Some(answer) => answer.map_err(|error| AwsFailure::from_sdk(service, name, error)),
+                        None => Err(AwsFailure::interrupted(service, name, "no answer within 4 s of the interruption")),
+                    }
                 }
             },
         )

@@ -9,7 +9,7 @@ use super::context::Context;
 use super::graph::Graph;
 use super::resource::{Address, Observed};
 use super::walk::{Visit, walk};
-use crate::diagnostics::{Code, Diagnostic};
+use crate::diagnostics::{Code, Diagnostic, INTERRUPTED_HINT};
 
 /// How many resources are looked at side by side.
 const AT_MOST: usize = 8;
@@ -54,9 +54,5 @@ pub(crate) async fn observe(
 }
 
 pub(crate) fn interrupted() -> Diagnostic {
-    Diagnostic::new(
-        Code::Interrupted,
-        "interrupted",
-        "run 'up' again to continue from here, or 'teardown' to remove what was made",
-    )
+    Diagnostic::new(Code::Interrupted, "interrupted", INTERRUPTED_HINT)
 }

@@ -104,7 +104,14 @@ impl Rig {
         };
         let graph = stack::graph(&config, &names, ingredients);
         let address = Address::new("stack", "all");
-        let context = Context { clients, names, known: Arc::default(), events: Events::discarded(), address };
+        let context = Context {
+            clients,
+            names,
+            known: Arc::default(),
+            events: Events::discarded(),
+            cancel: CancellationToken::new(),
+            address,
+        };
         Self { aws, graph, context, _page: page }
     }
 
