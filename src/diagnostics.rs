@@ -115,8 +115,8 @@ impl Diagnostic {
             FailureClass::AccessDenied => (
                 Code::AccessDenied,
                 format!(
-                    "allow {}:{} for these credentials (an administrator, a permissions boundary or an organization \
-                     policy may forbid it), then run the command again",
+                    "let these credentials make the call {}:{} (an administrator, a permissions boundary or an organization \
+                     policy may forbid it; the README lists the permissions), then run the command again",
                     failure.service, failure.operation
                 ),
             ),

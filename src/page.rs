@@ -103,10 +103,15 @@ impl Page {
                 continue;
             }
             let path = entry.path();
-            // What a link outside of the directory points at would become public.
-            if !path.canonicalize().is_ok_and(|real| real.starts_with(&root)) {
+            // What a link out of the directory, or to a hidden file in it, points at would become public.
+            let real = path.canonicalize().ok();
+            let target = real.as_ref().and_then(|real| real.strip_prefix(&root).ok());
+            if !target.is_some_and(|target| target.iter().all(visible)) {
                 return Err(refuse(
-                    format!("{} is a link to a file outside of {shown}, which would become public", path.display()),
+                    format!(
+                        "{} is a link to a hidden file or out of {shown}; its target would become public",
+                        path.display()
+                    ),
                     "replace it by a copy if it belongs to the page, or remove it",
                 ));
             }
@@ -279,6 +284,16 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("index.html"), "x").unwrap();
         std::os::unix::fs::symlink("/etc/hosts", directory.path().join("hosts")).unwrap();
-        assert!(refusal(directory.path()).summary.contains("outside"));
+        assert!(refusal(directory.path()).summary.contains("out of"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_to_a_hidden_file_is_not_published() {
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("index.html"), "x").unwrap();
+        std::fs::write(directory.path().join(".env"), "TOKEN=1").unwrap();
+        std::os::unix::fs::symlink(".env", directory.path().join("env.txt")).unwrap();
+        assert!(refusal(directory.path()).summary.contains("hidden"));
     }
 }

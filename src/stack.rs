@@ -100,7 +100,7 @@ mod tests {
         let ingredients = Ingredients {
             page: Page::load(&config.page).unwrap(),
             relay: Some(relay),
-            foreign_objects: ForeignObjects::Keep,
+            foreign_objects: ForeignObjects::Ignore,
         };
         graph(&config, &names, ingredients)
     }

@@ -116,7 +116,7 @@ fn every_command_line_in_the_readme_is_understood() {
     let mut seen = 0;
     for line in ours {
         // Help is printed only when everything before it parses.
-        let arguments: Vec<&str> = line.split(" | ").next().unwrap().split_whitespace().collect();
+        let arguments: Vec<&str> = line.split(['|', '>']).next().unwrap().split_whitespace().collect();
         help(&arguments);
         seen += 1;
     }

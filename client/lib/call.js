@@ -301,6 +301,21 @@ export class Call {
       if (attempt === this.#attempt) this.#withoutMedia(mediaError);
       return;
     }
+    try {
+      await this.#negotiate(attempt, media);
+    } catch (error) {
+      // A browser refuses a whole configuration for one odd ICE server. The camera must not stay on behind it.
+      console.error("The call could not be set up:", error);
+      closeStream(media.stream);
+      if (attempt === this.#attempt) this.#end("no-path");
+    }
+  }
+
+  /**
+   * @param {number} attempt
+   * @param {Media} media
+   */
+  async #negotiate(attempt, media) {
     const createPeer = await this.#options.preparePeer();
     if (attempt !== this.#attempt) return closeStream(media.stream);
 

@@ -3,8 +3,6 @@
 
 mod build;
 mod configure;
-#[cfg(test)]
-mod fault_suite;
 mod local;
 mod local_aws;
 mod place;
@@ -12,6 +10,8 @@ mod plan;
 mod session;
 mod status;
 mod teardown;
+#[cfg(test)]
+mod tests;
 mod up;
 
 use std::process::ExitCode;

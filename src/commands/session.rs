@@ -101,7 +101,7 @@ impl<'run> Session<'run> {
 
     /// The stack as it is wanted.
     pub(super) fn graph(&self, page: Page, relay: Option<Artifact>) -> Graph {
-        let ingredients = Ingredients { page, relay, foreign_objects: ForeignObjects::Keep };
+        let ingredients = Ingredients { page, relay, foreign_objects: ForeignObjects::Ignore };
         stack::graph(&self.config, &self.context.names, ingredients)
     }
 

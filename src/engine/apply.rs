@@ -65,6 +65,8 @@ pub(crate) async fn apply_present(
         let address = resource.address();
         match visit {
             Visit::Done(()) => drop(standing.insert(address)),
+            // Nobody looks any more, and it may be half-made.
+            Visit::Failed(problem) if problem.code == Code::Interrupted => drop(standing.insert(address)),
             // It may have failed half-way; if it cannot even be looked at, the problem at hand says enough.
             Visit::Failed(_) => match resource.observe(&context.of(address)).await {
                 Ok(Observed::Absent) => drop(standing.remove(&address)),
@@ -209,6 +211,8 @@ fn conclude(
     for (resource, visit) in graph.resources().iter().zip(visits) {
         match visit {
             Visit::Done(()) => {}
+            // That the run was interrupted says more than what failed because of it.
+            Visit::Failed(failed) if failed.code == Code::Interrupted => cancelled = true,
             Visit::Failed(first) => problem = problem.or(Some(first)),
             Visit::Skipped | Visit::Cancelled => {
                 cancelled |= matches!(visit, Visit::Cancelled);
@@ -226,6 +230,6 @@ fn conclude(
         let addresses = graph.resources().iter().map(|resource| resource.address());
         addresses.filter(|address| standing.contains(address)).map(|address| address.to_string()).collect()
     };
-    let problem = problem.or_else(|| cancelled.then(interrupted)).map(|problem| problem.leaving(left_behind()));
+    let problem = cancelled.then(interrupted).or(problem).map(|problem| problem.leaving(left_behind()));
     Outcome { changed, problem }
 }

@@ -12,7 +12,7 @@ use super::answer::AwsError;
 const SENT_BY_BROWSERS: [header::HeaderName; 2] = [header::ORIGIN, header::HeaderName::from_static("sec-fetch-site")];
 
 /// Refuses a signed call that a browser made, or that came in under a name which is not this machine's own.
-pub(super) fn refuse(headers: &HeaderMap) -> Result<(), AwsError> {
+pub(in crate::local) fn refuse(headers: &HeaderMap) -> Result<(), AwsError> {
     if SENT_BY_BROWSERS.iter().any(|name| headers.contains_key(name)) {
         return Err(denied("The local AWS takes no signed calls from web pages."));
     }

@@ -16,8 +16,6 @@ mod dispatch;
 pub(crate) mod faults;
 pub(crate) mod gateway;
 pub(crate) mod iam;
-#[cfg(test)]
-pub(crate) mod in_process;
 pub(crate) mod lambda;
 pub(crate) mod logs;
 pub(crate) mod s3;
@@ -26,7 +24,7 @@ pub(crate) mod signature;
 pub(crate) mod sts;
 mod tags;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub(crate) mod world;
 mod xml;
 

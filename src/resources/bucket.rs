@@ -267,7 +267,9 @@ impl Kind for Bucket {
                 .map_err(|error| context.mistake("the bucket's tags", &error))?;
             context
                 .call(Operation::repeatable("s3", "PutBucketTagging"), || {
-                    context.clients.s3.put_bucket_tagging().bucket(&name).tagging(tagging.clone()).send()
+                    let owner = context.names.account.as_str();
+                    let put = context.clients.s3.put_bucket_tagging().bucket(&name).expected_bucket_owner(owner);
+                    put.tagging(tagging.clone()).send()
                 })
                 .await
                 .doing(|| format!("tag the bucket {name}"))?;

@@ -39,12 +39,14 @@ pub(crate) struct Objects {
     pub(crate) foreign: ForeignObjects,
 }
 
-/// What `teardown` does with objects in our bucket that we did not put there.
+/// What is done with objects in our bucket that we did not put there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ForeignObjects {
-    /// Stop, and name them.
+    /// `up`: they stay where they are.
+    Ignore,
+    /// `teardown`: stop before anything is deleted, and name them.
     Keep,
-    /// Delete them with the bucket.
+    /// `teardown --delete-foreign-objects`: delete them with the bucket.
     Delete,
 }
 
@@ -155,6 +157,20 @@ impl Objects {
             .try_filter_map(async |found| Ok(found))
             .try_collect()
             .await
+    }
+
+    fn refuse_foreign(&self, found: &[(String, ObjectSpec, bool)]) -> Result<(), Diagnostic> {
+        let foreign: Vec<_> = found.iter().filter(|(_, _, is_ours)| !is_ours).map(|(key, _, _)| key.as_str()).collect();
+        let Some(first) = foreign.first() else { return Ok(()) };
+        let others = match foreign.len() - 1 {
+            0 => String::new(),
+            others => format!(" and {others} more"),
+        };
+        Err(Diagnostic::new(
+            Code::NotOurs,
+            format!("the bucket {} holds {first:?}{others}, which webrtc-aws did not put there", self.bucket()),
+            "move it elsewhere, or run 'teardown --delete-foreign-objects' to delete everything in the bucket",
+        ))
     }
 
     async fn put(&self, context: &Context, key: &str, file: &PageFile) -> Result<(), Diagnostic> {
@@ -349,15 +365,22 @@ impl Kind for Objects {
     }
 
     async fn observe(&self, context: &Context) -> Result<Observed<Spec>, Diagnostic> {
+        let found = self.look_at_all(context).await?;
+        if self.foreign == ForeignObjects::Keep {
+            self.refuse_foreign(&found)?;
+        }
         let wanted = self.page.files();
-        let files: BTreeMap<_, _> = self
-            .look_at_all(context)
-            .await?
+        let files: BTreeMap<_, _> = found
             .into_iter()
             .filter(|(key, _, is_ours)| *is_ours || wanted.contains_key(key) || key == CONFIG_OBJECT)
             .map(|(key, spec, _)| (key, spec))
             .collect();
-        Ok(if files.is_empty() { Observed::Absent } else { Observed::Owned(Spec { files }) })
+        // A bucket cannot be deleted while it holds anything at all: somebody's files, old versions.
+        let is_empty = match self.foreign {
+            ForeignObjects::Ignore => files.is_empty(),
+            ForeignObjects::Keep | ForeignObjects::Delete => self.versions(context).await?.is_empty(),
+        };
+        Ok(if is_empty { Observed::Absent } else { Observed::Owned(Spec { files }) })
     }
 
     async fn create(&self, context: &Context, desired: &Spec) -> Result<(), Diagnostic> {
@@ -369,21 +392,9 @@ impl Kind for Objects {
     }
 
     async fn delete(&self, context: &Context) -> Result<(), Diagnostic> {
-        if self.foreign == ForeignObjects::Keep {
-            let found = self.look_at_all(context).await?;
-            let foreign: Vec<_> =
-                found.iter().filter(|(_, _, is_ours)| !is_ours).map(|(key, _, _)| key.as_str()).collect();
-            if let Some(first) = foreign.first() {
-                return Err(Diagnostic::new(
-                    Code::NotOurs,
-                    format!(
-                        "the bucket {} holds {} objects that webrtc-aws did not put there, the first is {first:?}",
-                        self.bucket(),
-                        foreign.len()
-                    ),
-                    "move them elsewhere, or run 'teardown --delete-foreign-objects' to delete them too",
-                ));
-            }
+        // Looked at again: somebody may have put a file there since.
+        if self.foreign != ForeignObjects::Delete {
+            self.refuse_foreign(&self.look_at_all(context).await?)?;
         }
         let versions = self.versions(context).await?;
         self.delete_versions(context, versions).await?;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{Doing, FUNCTION, ROLE, ROLE_POLICY, policy_document};
 use crate::diagnostics::Diagnostic;
-use crate::engine::context::{Absence, Context, Known, Operation};
+use crate::engine::context::{Absence, Context, Known, Operation, all_pages};
 use crate::engine::diff::Change;
 use crate::engine::resource::{Address, Kind, Observed};
 
@@ -17,6 +17,8 @@ pub(crate) struct Role;
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Spec {
     trust: Value,
+    /// Names of inline and ARNs of attached policies beside our own: the relay may do nothing else.
+    other_policies: Vec<String>,
 }
 
 fn tags(context: &Context) -> Result<Vec<Tag>, Diagnostic> {
@@ -29,10 +31,66 @@ fn tags(context: &Context) -> Result<Vec<Tag>, Diagnostic> {
         .collect()
 }
 
-/// Everything attached to the role by somebody else would make DeleteRole fail (AWS-FACTS D).
-async fn detach_everything(context: &Context, role: &str) -> Result<(), Diagnostic> {
+/// What gives or lends the role rights.
+struct Attachments {
+    inline: Vec<String>,
+    attached: Vec<String>,
+}
+
+async fn attachments(context: &Context, role: &str) -> Result<Attachments, Diagnostic> {
     let iam = &context.clients.iam;
-    let doing = || format!("clear the role {role}");
+    let doing = || format!("list the policies of the role {role}");
+    let inline = all_pages(async |marker: Option<String>| {
+        let page = context
+            .call(Operation::repeatable("iam", "ListRolePolicies"), || {
+                iam.list_role_policies().role_name(role).set_marker(marker.clone()).send()
+            })
+            .await?;
+        Ok((page.policy_names, page.marker))
+    });
+    let attached = all_pages(async |marker: Option<String>| {
+        let page = context
+            .call(Operation::repeatable("iam", "ListAttachedRolePolicies"), || {
+                iam.list_attached_role_policies().role_name(role).set_marker(marker.clone()).send()
+            })
+            .await?;
+        Ok((page.attached_policies.unwrap_or_default(), page.marker))
+    });
+    let (inline, attached) = tokio::join!(inline, attached);
+    let attached = attached.absent_as_none().doing(doing)?.unwrap_or_default();
+    Ok(Attachments {
+        inline: inline.absent_as_none().doing(doing)?.unwrap_or_default(),
+        attached: attached.into_iter().filter_map(|policy| policy.policy_arn).collect(),
+    })
+}
+
+/// Takes policies from the role.
+async fn detach(context: &Context, role: &str, policies: Attachments) -> Result<(), Diagnostic> {
+    let iam = &context.clients.iam;
+    for arn in policies.attached {
+        context
+            .call(Operation::repeatable("iam", "DetachRolePolicy"), || {
+                iam.detach_role_policy().role_name(role).policy_arn(&arn).send()
+            })
+            .await
+            .absent_as_none()
+            .doing(|| format!("detach the policy {arn} from the role {role}"))?;
+    }
+    for name in policies.inline {
+        context
+            .call(Operation::repeatable("iam", "DeleteRolePolicy"), || {
+                iam.delete_role_policy().role_name(role).policy_name(&name).send()
+            })
+            .await
+            .absent_as_none()
+            .doing(|| format!("delete the inline policy {name} of the role {role}"))?;
+    }
+    Ok(())
+}
+
+async fn leave_instance_profiles(context: &Context, role: &str) -> Result<(), Diagnostic> {
+    let iam = &context.clients.iam;
+    let doing = || format!("take the role {role} out of its instance profiles");
     let profiles = context
         .call(Operation::repeatable("iam", "ListInstanceProfilesForRole"), || {
             iam.list_instance_profiles_for_role().role_name(role).send()
@@ -45,36 +103,6 @@ async fn detach_everything(context: &Context, role: &str) -> Result<(), Diagnost
         context
             .call(Operation::repeatable("iam", "RemoveRoleFromInstanceProfile"), || {
                 iam.remove_role_from_instance_profile().instance_profile_name(name).role_name(role).send()
-            })
-            .await
-            .absent_as_none()
-            .doing(doing)?;
-    }
-    let attached = context
-        .call(Operation::repeatable("iam", "ListAttachedRolePolicies"), || {
-            iam.list_attached_role_policies().role_name(role).send()
-        })
-        .await
-        .absent_as_none()
-        .doing(doing)?;
-    for arn in attached.iter().flat_map(|answer| answer.attached_policies()).filter_map(|policy| policy.policy_arn()) {
-        context
-            .call(Operation::repeatable("iam", "DetachRolePolicy"), || {
-                iam.detach_role_policy().role_name(role).policy_arn(arn).send()
-            })
-            .await
-            .absent_as_none()
-            .doing(doing)?;
-    }
-    let inline = context
-        .call(Operation::repeatable("iam", "ListRolePolicies"), || iam.list_role_policies().role_name(role).send())
-        .await
-        .absent_as_none()
-        .doing(doing)?;
-    for policy in inline.iter().flat_map(|answer| answer.policy_names()) {
-        context
-            .call(Operation::repeatable("iam", "DeleteRolePolicy"), || {
-                iam.delete_role_policy().role_name(role).policy_name(policy).send()
             })
             .await
             .absent_as_none()
@@ -97,6 +125,7 @@ impl Kind for Role {
 
     fn desired(&self, _: &Known) -> Spec {
         Spec {
+            other_policies: Vec::new(),
             trust: policy_document::wanted(json!({
                 "Version": "2012-10-17",
                 "Statement": [{
@@ -120,7 +149,11 @@ impl Kind for Role {
             return Ok(Observed::Foreign(format!("the role {name} {why}")));
         }
         let trust = policy_document::parse_encoded(role.assume_role_policy_document().unwrap_or_default());
-        Ok(Observed::Owned(Spec { trust }))
+        let Attachments { inline, attached } = attachments(context, &name).await?;
+        let ours = context.names.role_policy();
+        let mut other_policies: Vec<_> = inline.into_iter().filter(|name| name != ours).chain(attached).collect();
+        other_policies.sort();
+        Ok(Observed::Owned(Spec { trust, other_policies }))
     }
 
     async fn create(&self, context: &Context, desired: &Spec) -> Result<(), Diagnostic> {
@@ -143,26 +176,36 @@ impl Kind for Role {
             .doing(|| format!("create the role {name}"))
     }
 
-    async fn update(&self, context: &Context, _: &Spec, desired: &Spec, _: &[Change]) -> Result<(), Diagnostic> {
+    async fn update(&self, context: &Context, observed: &Spec, desired: &Spec, _: &[Change]) -> Result<(), Diagnostic> {
         let name = context.names.role();
-        context
-            .call(Operation::repeatable("iam", "UpdateAssumeRolePolicy"), || {
-                context
-                    .clients
-                    .iam
-                    .update_assume_role_policy()
-                    .role_name(&name)
-                    .policy_document(desired.trust.to_string())
-                    .send()
-            })
-            .await
-            .map(drop)
-            .doing(|| format!("repair the trust policy of the role {name}"))
+        if observed.trust != desired.trust {
+            context
+                .call(Operation::repeatable("iam", "UpdateAssumeRolePolicy"), || {
+                    context
+                        .clients
+                        .iam
+                        .update_assume_role_policy()
+                        .role_name(&name)
+                        .policy_document(desired.trust.to_string())
+                        .send()
+                })
+                .await
+                .doing(|| format!("repair the trust policy of the role {name}"))?;
+        }
+        if observed.other_policies != desired.other_policies {
+            let mut others = attachments(context, &name).await?;
+            others.inline.retain(|policy| policy != context.names.role_policy());
+            detach(context, &name, others).await?;
+        }
+        Ok(())
     }
 
     async fn delete(&self, context: &Context) -> Result<(), Diagnostic> {
         let name = context.names.role();
-        detach_everything(context, &name).await?;
+        // DeleteRole refuses while anything is attached, whoever attached it (AWS-FACTS D).
+        leave_instance_profiles(context, &name).await?;
+        let all = attachments(context, &name).await?;
+        detach(context, &name, all).await?;
         context
             .call(Operation::repeatable("iam", "DeleteRole"), || {
                 context.clients.iam.delete_role().role_name(&name).send()

@@ -80,18 +80,15 @@ async fn an_interrupted_run_finishes_its_calls_and_says_what_it_left() {
     let up = up.end().await;
     assert_eq!((up.code, up.problem()["code"].as_str()), (Some(130), Some("interrupted")), "{up}");
     let left: Vec<String> = serde_json::from_value(up.problem()["left_behind"].clone()).unwrap();
-    let mut done: Vec<String> = up.done().iter().map(|step| step.replace(" create", "")).collect();
-    done.sort();
-    let mut sorted = left.clone();
-    sorted.sort();
-    assert_eq!(sorted, done, "what it finished is what it left");
+    let done: Vec<String> = up.done().iter().map(|step| step.replace(" create", "")).collect();
+    assert!(done.iter().all(|address| left.contains(address)), "what it finished is part of what it left: {up}");
     assert!(left.len() < 11, "{up}");
     let made: Vec<String> = world.apis().keys().cloned().collect();
 
     world.account.aws.faults().clear();
     let up = world.machine.succeed(&["up", "demo"]).await;
     assert!(made.is_empty() || made == [up.output("api_id")], "{made:?}");
-    assert_eq!(up.done().len(), 11 - left.len(), "{up}");
+    assert!((11 - left.len()..=11 - done.len()).contains(&up.done().len()), "{up}");
     world.assert_settled(&[]).await;
 }
 

@@ -13,6 +13,7 @@ class Page {
   states = [];
   chats = [];
   mediaError = null;
+  peerError = null;
 
   constructor(id) {
     this.id = id;
@@ -27,7 +28,11 @@ class Page {
         this.streams.push(new FakeStream("audio", "video"));
         return { stream: this.streams.at(-1), shortage: null };
       },
-      preparePeer: async () => () => (this.peers.push(new FakePeer()), this.peers.at(-1)),
+      preparePeer: async () => () => {
+        if (this.peerError !== null) throw this.peerError;
+        this.peers.push(new FakePeer());
+        return this.peers.at(-1);
+      },
       onChange: ({ state }) => state !== this.states.at(-1) && this.states.push(state),
     });
   }
@@ -119,6 +124,16 @@ test("candidates that came before the offer and while it rang are added after it
   await deliver(callee);
   assert.deepEqual(callee.peers[0].candidates, ["before", "ringing", "after"]);
   assert.equal(callee.peers[0].localDescription.type, "answer");
+});
+
+test("a configuration that the browser refuses ends the call and the camera", async (context) => {
+  context.mock.method(console, "error", () => {});
+  const page = new Page("a=");
+  page.peerError = new SyntaxError("'urls' is not a valid ICE server");
+  page.call.call("b=");
+  await deliver(page);
+  assert.deepEqual([page.state, page.reason], ["ended", "no-path"]);
+  assert.ok(page.streams.every(({ tracks }) => tracks.every(({ stopped }) => stopped)) && page.streams.length === 1);
 });
 
 test("a flood of candidates is not kept", async () => {

@@ -7,6 +7,7 @@ use futures_util::{SinkExt, StreamExt};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncReadExt;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::WebSocketStream;
@@ -117,9 +118,14 @@ pub(super) struct Inbox {
     ending: watch::Receiver<Option<Ending>>,
 }
 
-/// A client that reads too slowly.
+/// Why a message was not queued.
 #[derive(Debug)]
-pub(super) struct BufferFull;
+pub(super) enum NotQueued {
+    /// The client does not read fast enough.
+    BufferFull,
+    /// The socket is closed, and about to be forgotten.
+    Gone,
+}
 
 impl Connection {
     pub(super) fn new(peer: Peer) -> (Arc<Self>, Inbox) {
@@ -130,8 +136,11 @@ impl Connection {
     }
 
     /// Queues a message unless the client's buffer is full.
-    pub(super) fn push(&self, text: String) -> Result<(), BufferFull> {
-        self.outgoing.try_send(text).map_err(|_| BufferFull)
+    pub(super) fn push(&self, text: String) -> Result<(), NotQueued> {
+        self.outgoing.try_send(text).map_err(|error| match error {
+            TrySendError::Full(_) => NotQueued::BufferFull,
+            TrySendError::Closed(_) => NotQueued::Gone,
+        })
     }
 
     /// Queues a message, waiting for room.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use super::connection::{BufferFull, Connection, Ending, LARGEST_MESSAGE};
+use super::connection::{Connection, Ending, LARGEST_MESSAGE, NotQueued};
 use super::ids::ConnectionId;
 use crate::local::answer::{self, Answer, AwsError};
 use crate::local::call::Call;
@@ -28,7 +28,7 @@ fn answered(world: &World, call: &Call) -> Result<Answer, AwsError> {
         return Err(AwsError::new(StatusCode::PAYLOAD_TOO_LARGE, "PayloadTooLargeException", "Message too long"));
     }
     let found = world.gateway.find(&connection).filter(|found| found.peer.api == api && found.peer.stage == stage);
-    let found = found.ok_or_else(|| AwsError::new(StatusCode::GONE, "GoneException", "Gone"))?;
+    let found = found.ok_or_else(gone)?;
     match call.method {
         Method::POST => post(&found, call),
         Method::GET => Ok(describe(&found)),
@@ -64,6 +64,10 @@ fn authorise(world: &World, call: &Call, api: &str, stage: &str, id: &str) -> Re
     }
 }
 
+fn gone() -> AwsError {
+    AwsError::new(StatusCode::GONE, "GoneException", "Gone")
+}
+
 fn forbidden() -> AwsError {
     AwsError::new(StatusCode::FORBIDDEN, "ForbiddenException", "Forbidden")
 }
@@ -73,7 +77,8 @@ fn post(connection: &Connection, call: &Call) -> Result<Answer, AwsError> {
         .map_err(|_| AwsError::new(StatusCode::BAD_REQUEST, "BadRequestException", "The message is not UTF-8 text"))?;
     match connection.push(text) {
         Ok(()) => Ok(answer::empty(StatusCode::OK)),
-        Err(BufferFull) => Err(AwsError::new(
+        Err(NotQueued::Gone) => Err(gone()),
+        Err(NotQueued::BufferFull) => Err(AwsError::new(
             StatusCode::TOO_MANY_REQUESTS,
             "LimitExceededException",
             "The client side buffer is full",

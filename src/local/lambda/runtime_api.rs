@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::local::browsers;
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
@@ -104,6 +105,10 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 
 impl Shared {
     async fn serve(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        // A page that tries the ports of this machine could take an event, message and all.
+        if browsers::refuse(request.headers()).is_err() {
+            return refuse(StatusCode::FORBIDDEN, "AccessDenied", "only the function's runtime asks here");
+        }
         let path = request.uri().path().to_owned();
         let Some(path) = path.strip_prefix("/2018-06-01/runtime/") else {
             return refuse(StatusCode::NOT_FOUND, "InvalidPath", "no such path");

@@ -109,6 +109,7 @@ fn relay_and_its_rights(rig: &Rig) -> Vec<Drift<'_>> {
     let lambda_trust = trust("lambda.amazonaws.com").to_string();
     let document =
         json!({ "Version": "2012-10-17", "Statement": { "Effect": "Allow", "Action": "*", "Resource": "*" } });
+    let everything = document.to_string();
     vec![
         towards(rig, LOG_GROUP, "/retention_days", json!(30)),
         by_hand("the retention deleted", &[LOG_GROUP], async move {
@@ -117,6 +118,10 @@ fn relay_and_its_rights(rig: &Rig) -> Vec<Drift<'_>> {
         }),
         towards(rig, ROLE, "/trust", other_trust),
         towards(rig, ROLE_POLICY, "/document", document),
+        by_hand("more rights given to the role", &[ROLE], async move {
+            let put = clients.iam.put_role_policy().role_name(names.role()).policy_name("everything");
+            put.policy_document(everything).send().await.map(drop).unwrap();
+        }),
         by_hand("the inline policy deleted", &[ROLE_POLICY], async move {
             let delete = clients.iam.delete_role_policy().role_name(names.role()).policy_name(names.role_policy());
             delete.send().await.map(drop).unwrap();

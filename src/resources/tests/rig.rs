@@ -100,7 +100,7 @@ impl Rig {
         let ingredients = Ingredients {
             page: Page::load(&config.page).unwrap(),
             relay: Some(relay("hello")),
-            foreign_objects: ForeignObjects::Keep,
+            foreign_objects: ForeignObjects::Ignore,
         };
         let graph = stack::graph(&config, &names, ingredients);
         let address = Address::new("stack", "all");

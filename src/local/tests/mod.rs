@@ -1,5 +1,7 @@
 //! What only the inside can see: a function's credentials and its log lines, and the delays on a paused clock.
 
+pub(crate) mod in_process;
+
 use std::sync::Arc;
 use std::time::Duration;
 

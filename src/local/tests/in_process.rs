@@ -13,10 +13,10 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
 use http_body_util::Full;
 
-use super::dispatch;
-use super::signature::{DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY};
-use super::world::World;
 use crate::aws::clients;
+use crate::local::dispatch;
+use crate::local::signature::{DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY};
+use crate::local::world::World;
 
 /// A configuration whose clients talk to this account.
 pub(crate) async fn config(world: &Arc<World>) -> SdkConfig {
