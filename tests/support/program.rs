@@ -1,7 +1,8 @@
 //! The real program: runs it, reads its events, and interrupts it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::io::{Cursor, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use webrtc_aws::local::{DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY, LocalAws};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 /// Long enough to build the relay for the first time; only a failing test waits this long.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
@@ -24,7 +27,12 @@ pub struct Machine {
 impl Machine {
     /// A machine that works on this account.
     pub fn new(aws: &LocalAws) -> Self {
-        Self { home: tempfile::tempdir().unwrap(), endpoint: aws.endpoint() }
+        Self::at(aws.endpoint())
+    }
+
+    /// A machine that works on what answers at this endpoint.
+    pub fn at(endpoint: String) -> Self {
+        Self { home: tempfile::tempdir().unwrap(), endpoint }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -53,7 +61,7 @@ impl Machine {
         run
     }
 
-    /// Starts a command.
+    /// Starts a command. It starts no processes itself if it is given a relay and works on another's AWS.
     pub fn start(&self, arguments: &[&str]) -> Running {
         let mut child = self.command(arguments).spawn().unwrap();
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -207,4 +215,16 @@ impl fmt::Display for Run {
         writeln!(f, "exit code {:?}\n{}", self.code, self.said)?;
         self.events.iter().try_for_each(|event| writeln!(f, "{event}"))
     }
+}
+
+/// The same program in other bytes: a zip of another hash.
+pub fn repacked(zip: &Path) -> Vec<u8> {
+    let mut archive = ZipArchive::new(Cursor::new(std::fs::read(zip).unwrap())).unwrap();
+    let mut bootstrap = Vec::new();
+    archive.by_name("bootstrap").unwrap().read_to_end(&mut bootstrap).unwrap();
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default().unix_permissions(0o755).compression_method(CompressionMethod::Stored);
+    writer.start_file("bootstrap", options).unwrap();
+    writer.write_all(&bootstrap).unwrap();
+    writer.finish().unwrap().into_inner()
 }
