@@ -5,6 +5,7 @@ mod bars;
 mod human;
 mod json;
 mod printer;
+mod screen;
 mod terminal;
 mod text;
 
