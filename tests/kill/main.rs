@@ -6,8 +6,13 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
 #![allow(unreachable_pub, reason = "no interface")]
 
+use std::time::Duration;
+
 #[path = "../support/ministack.rs"]
 mod ministack;
+mod phases;
+mod second_signal;
+mod streams;
 #[path = "../support/mod.rs"]
 mod support;
 mod sweep;
@@ -16,4 +21,9 @@ mod world;
 /// Whether everything is to be run.
 fn everything() -> bool {
     std::env::var("WEBRTC_AWS_FAULTS").is_ok_and(|value| value == "all")
+}
+
+/// What only a failing test waits for to the end.
+async fn patience<T>(work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(120), work).await.expect("an end")
 }

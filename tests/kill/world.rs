@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use aws_config::{BehaviorVersion, Region, retry::RetryConfig};
 use aws_credential_types::Credentials;
 use aws_sdk_s3::config::Builder as S3;
+use tokio::process::Command;
 use webrtc_aws::local::{DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY, LocalAws, LocalOptions};
 
 use crate::ministack::Ministack;
@@ -79,6 +80,20 @@ impl World {
         Self { alive, machine, clients: Clients::of(&endpoint).await, proxy }
     }
 
+    /// A local AWS, and what costs no build to deploy to it.
+    pub async fn with_versions() -> (Self, Versions) {
+        let world = Self::new(Backend::Local).await;
+        let versions = Versions::new(&world.machine.relay().await);
+        (world, versions)
+    }
+
+    pub fn local(&self) -> &LocalAws {
+        match &self.alive {
+            Alive::Local(aws) => aws,
+            Alive::Ministack { .. } => panic!("this is not the local AWS"),
+        }
+    }
+
     /// The whole account as far as it can be told from outside: every name, and the ids of the APIs.
     pub async fn census(&self) -> Census {
         let Clients { s3, iam, lambda, api_gateway, logs } = &self.clients;
@@ -135,10 +150,14 @@ impl World {
         Some(aws.calls().iter().filter(|call| call.is_write && done(call.status)).count())
     }
 
-    /// Starts a command on the stack `demo`.
-    pub fn start(&self, command: &str, options: &[String]) -> Running {
+    /// A command on the stack `demo`, not started yet.
+    pub fn command(&self, command: &str, options: &[String]) -> Command {
         let options = options.iter().map(String::as_str);
-        self.machine.start(&[command, "demo"].into_iter().chain(options).collect::<Vec<_>>())
+        self.machine.command(&[command, "demo"].into_iter().chain(options).collect::<Vec<_>>())
+    }
+
+    pub fn start(&self, command: &str, options: &[String]) -> Running {
+        Running::of(&mut self.command(command, options))
     }
 
     pub async fn run(&self, command: &str, options: &[String]) -> Run {

@@ -31,12 +31,14 @@ impl Call {
                 .get("x-amz-target")
                 .and_then(|value| value.to_str().ok()?.rsplit_once('.').map(|(_, operation)| operation.to_owned())),
         };
-        let is_write = match &named {
-            Some(name) => !["Get", "List", "Describe"].iter().any(|reading| name.starts_with(reading)),
-            None => !service.is_empty() && !matches!(parts.method.as_str(), "GET" | "HEAD"),
-        };
         let operation = named.unwrap_or_else(|| format!("{} {}", parts.method, shape(service, parts)));
-        Self { service: service.to_owned(), operation, is_write }
+        Self::named(service, &operation)
+    }
+
+    pub fn named(service: &str, operation: &str) -> Self {
+        let reads = ["Get", "List", "Describe", "GET ", "HEAD "];
+        let is_write = !service.is_empty() && !reads.iter().any(|reading| operation.starts_with(reading));
+        Self { service: service.to_owned(), operation: operation.to_owned(), is_write }
     }
 }
 

@@ -21,7 +21,8 @@ const PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// toolchain and the relays that it built before.
 pub struct Machine {
     home: TempDir,
-    endpoint: String,
+    /// `None`: a machine that knows no AWS.
+    endpoint: Option<String>,
 }
 
 impl Machine {
@@ -32,18 +33,24 @@ impl Machine {
 
     /// A machine that works on what answers at this endpoint.
     pub fn at(endpoint: String) -> Self {
-        Self { home: tempfile::tempdir().unwrap(), endpoint }
+        Self { endpoint: Some(endpoint), ..Self::alone() }
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// A machine with no AWS but its own.
+    pub fn alone() -> Self {
+        Self { home: tempfile::tempdir().unwrap(), endpoint: None }
+    }
+
+    /// A command that is not started yet, and reports to people.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_webrtc-aws"));
-        command.args(arguments).args(["--output", "json", "--endpoint-url", &self.endpoint]);
+        command.args(arguments).args(self.endpoint.iter().flat_map(|url| ["--endpoint-url", url.as_str()]));
         command.env_clear().envs(toolchain()).env("HOME", self.home.path()).current_dir(self.home.path());
         command.env("AWS_ACCESS_KEY_ID", DEPLOYER_ACCESS_KEY_ID);
         command.env("AWS_SECRET_ACCESS_KEY", DEPLOYER_SECRET_ACCESS_KEY);
         command.env("AWS_REGION", "us-east-1");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        if cfg!(target_arch = "aarch64") && !["teardown", "local"].contains(&arguments[0]) {
+        if cfg!(target_arch = "aarch64") && self.endpoint.is_some() && !["teardown", "local"].contains(&arguments[0]) {
             command.args(["--arch", "arm64"]);
         }
         command
@@ -63,9 +70,7 @@ impl Machine {
 
     /// Starts a command. It starts no processes itself if it is given a relay and works on another's AWS.
     pub fn start(&self, arguments: &[&str]) -> Running {
-        let mut child = self.command(arguments).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Running { child, lines, events: Vec::new() }
+        Running::of(&mut self.command(arguments))
     }
 
     /// The zip of the relay, built once for all tests.
@@ -105,7 +110,15 @@ pub struct Running {
 }
 
 impl Running {
-    async fn next(&mut self) -> Option<Value> {
+    /// Starts a command and reads its events.
+    pub fn of(command: &mut Command) -> Self {
+        let mut child = command.args(["--output", "json"]).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines, events: Vec::new() }
+    }
+
+    /// The next event; none when it has ended.
+    pub async fn next(&mut self) -> Option<Value> {
         let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await.expect("an event in time").unwrap()?;
         let event: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("no JSON: {line}"));
         self.events.push(event.clone());
@@ -133,9 +146,14 @@ impl Running {
         self.child.kill().await.unwrap();
     }
 
-    fn signal(&self, signal: rustix::process::Signal) {
-        let pid = i32::try_from(self.child.id().expect("still running")).unwrap();
-        rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal).unwrap();
+    /// Reads on until the first signal has been taken notice of.
+    pub async fn until_ending(&mut self) {
+        let ending = |event: &Value| event["message"].as_str().is_some_and(|message| message.starts_with("ending:"));
+        self.until(ending).await;
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        send(&self.child, signal);
     }
 
     /// Reads the rest.
@@ -146,6 +164,12 @@ impl Running {
         let code = self.child.wait().await.unwrap().code();
         Run { code, events: self.events, said }
     }
+}
+
+/// Sends a signal to a process that has not ended.
+pub fn send(child: &Child, signal: rustix::process::Signal) {
+    let pid = i32::try_from(child.id().expect("still running")).unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal).unwrap();
 }
 
 /// A run that ended.

@@ -37,6 +37,10 @@ pub struct Target {
 }
 
 impl Target {
+    pub fn nth(nth: usize, service: &str, operation: &str) -> Self {
+        Self { call: Call::named(service, operation), nth }
+    }
+
     /// Each of these calls, which succeeded.
     pub fn all(calls: &[Call]) -> Vec<Self> {
         let nth = |index: usize| calls[..=index].iter().filter(|call| **call == calls[index]).count();
