@@ -47,6 +47,8 @@ pub enum Code {
     Declined,
     /// After `teardown` something of the stack is still there.
     Leftover,
+    /// Something else changed the stack while the run was working: another run, or somebody by hand.
+    Disturbed,
     /// The run was interrupted by a signal.
     Interrupted,
     /// A file or socket on this machine failed.

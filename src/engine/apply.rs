@@ -8,9 +8,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
+use super::disturbance::explained;
 use super::graph::Graph;
 use super::observe::{Observations, interrupted};
-use super::plan::{Action, towards};
+use super::plan::{Action, Goal, towards};
 use super::resource::{Address, Observed, Resource};
 use super::walk::{Visit, walk};
 use crate::aws::failure::FailureClass;
@@ -61,10 +62,12 @@ pub(crate) async fn apply_present(
     })
     .await;
     let mut standing = found_in(observations);
+    let done = graph.resources().iter().zip(&visits).filter(|(_, visit)| matches!(visit, Visit::Done(())));
+    standing.extend(done.map(|(resource, _)| resource.address()));
+    let expected = standing.clone();
     for (resource, visit) in graph.resources().iter().zip(&visits) {
         let address = resource.address();
         match visit {
-            Visit::Done(()) => drop(standing.insert(address)),
             // Nobody looks any more, and it may be half-made.
             Visit::Failed(problem) if problem.code == Code::Interrupted => drop(standing.insert(address)),
             // It may have failed half-way; if it cannot even be looked at, the problem at hand says enough.
@@ -73,10 +76,11 @@ pub(crate) async fn apply_present(
                 Ok(_) => drop(standing.insert(address)),
                 Err(_) => {}
             },
-            Visit::Skipped | Visit::Cancelled => {}
+            Visit::Done(()) | Visit::Skipped | Visit::Cancelled => {}
         }
     }
-    conclude(graph, context, visits, touched.any(), &standing)
+    let outcome = conclude(graph, context, visits, touched.any(), &standing);
+    outcome.explained(graph, context, Goal::Present, &expected).await
 }
 
 /// Removes everything that was found.
@@ -100,7 +104,16 @@ pub(crate) async fn apply_absent(
             let context = context.of(address);
             let deleting = async {
                 // AWS removes it together with its container, which the order puts first.
-                if graph.goes_with_its_container(resource.as_ref()) { Ok(()) } else { resource.delete(&context).await }
+                if graph.goes_with_its_container(resource.as_ref()) {
+                    return Ok(());
+                }
+                match resource.delete(&context).await {
+                    // Another run took it away with what held it.
+                    Err(problem) if problem.aws.as_ref().is_some_and(|aws| aws.class == FailureClass::NotFound) => {
+                        Ok(())
+                    }
+                    result => result,
+                }
             };
             reported(&context, address, Action::Delete, deleting).await
         }
@@ -111,7 +124,15 @@ pub(crate) async fn apply_absent(
             standing.remove(&resource.address());
         }
     }
-    conclude(graph, context, visits, touched.any(), &standing)
+    let outcome = conclude(graph, context, visits, touched.any(), &standing);
+    outcome.explained(graph, context, Goal::Absent, &standing).await
+}
+
+impl Outcome {
+    async fn explained(self, graph: &Graph, context: &Context, goal: Goal, expected: &BTreeSet<Address>) -> Self {
+        let Some(problem) = self.problem else { return self };
+        Self { problem: Some(explained(problem, graph, context, goal, expected).await), ..self }
+    }
 }
 
 /// What this run has acted on.

@@ -16,6 +16,7 @@ mod streams;
 #[path = "../support/mod.rs"]
 mod support;
 mod sweep;
+mod together;
 mod world;
 
 /// Whether everything is to be run.

@@ -107,6 +107,11 @@ impl Target {
         }
         targets
     }
+
+    pub(super) fn rule(self, fault: Fault) -> FaultRule {
+        let operation = Some(self.operation.to_owned());
+        FaultRule { service: Some(self.service), operation, nth: Some(self.nth), fault }
+    }
 }
 
 /// One thing that goes wrong.
@@ -120,18 +125,19 @@ impl Strike {
     pub(super) fn rules(&self) -> impl Iterator<Item = FaultRule> {
         let Self { target, trouble } = *self;
         let times = if trouble == Trouble::ThrottledForLong { THROTTLED } else { 1 };
-        (target.nth..target.nth + times).map(move |nth| FaultRule {
-            service: Some(target.service),
-            operation: Some(target.operation.to_owned()),
-            nth: Some(nth),
-            fault: trouble.fault(target.service),
-        })
+        (target.nth..target.nth + times).map(move |nth| Target { nth, ..target }.rule(trouble.fault(target.service)))
     }
 }
 
 impl fmt::Display for Strike {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Target { service, operation, nth, .. } = self.target;
-        write!(f, "{:?} at {service}:{operation}#{nth}", self.trouble)
+        write!(f, "{:?} at {}", self.trouble, self.target)
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { service, operation, nth, .. } = self;
+        write!(f, "{service}:{operation}#{nth}")
     }
 }

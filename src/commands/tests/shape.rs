@@ -83,3 +83,12 @@ fn without_volatile(value: &Value) -> Value {
         other => other.clone(),
     }
 }
+
+/// What differs, in words.
+pub(super) fn difference(expected: &Value, found: &Value) -> String {
+    crate::engine::diff::diff(found, expected)
+        .iter()
+        .map(|change| format!("{}: {} instead of {}", change.field, change.observed, change.desired))
+        .collect::<Vec<_>>()
+        .join("; ")
+}

@@ -103,7 +103,7 @@ pub(super) fn case(command: Command, strikes: &[Strike], reference: &Value) -> V
                     let snapshot = rig.snapshot();
                     let now = shape::of(&snapshot);
                     if now != *reference {
-                        verdict.not_converged = Some(format!("differs: {}", difference(reference, &now)));
+                        verdict.not_converged = Some(format!("differs: {}", shape::difference(reference, &now)));
                     } else if !again.as_ref().is_ok_and(|ending| !ending.changed) {
                         verdict.not_converged = Some(format!("the plan is not empty: {again:?}"));
                     } else if rig.world.calls().iter().any(|call| call.is_write) {
@@ -118,19 +118,11 @@ pub(super) fn case(command: Command, strikes: &[Strike], reference: &Value) -> V
         }
         match rig.teardown().await {
             Err(problem) => verdict.leaked = Some(format!("teardown failed: {problem:?}")),
-            Ok(_) if rig.snapshot() != empty => verdict.leaked = Some(difference(&empty, &rig.snapshot())),
+            Ok(_) if rig.snapshot() != empty => verdict.leaked = Some(shape::difference(&empty, &rig.snapshot())),
             Ok(_) => {}
         }
         verdict
     })
-}
-
-fn difference(expected: &Value, found: &Value) -> String {
-    crate::engine::diff::diff(found, expected)
-        .iter()
-        .map(|change| format!("{}: {} instead of {}", change.field, change.observed, change.desired))
-        .collect::<Vec<_>>()
-        .join("; ")
 }
 
 #[derive(Default)]
