@@ -97,8 +97,9 @@ pub fn run(cli: &Cli) -> ExitCode {
         None if ending.changes_pending => CHANGES_PENDING,
         None => 0,
     };
-    let Ending { changed, outputs, problem, .. } = ending;
-    events.emit(Event::Finished { ok: problem.is_none(), changed, outputs, problem });
+    let Ending { changed, outputs, mut problem, .. } = ending;
+    let further_problems = problem.as_mut().map(|problem| std::mem::take(&mut problem.further)).unwrap_or_default();
+    events.emit(Event::Finished { ok: problem.is_none(), changed, outputs, problem, further_problems });
     reporter.finish();
     ExitCode::from(exit_code)
 }

@@ -71,3 +71,26 @@ async fn a_taken_name_ends_the_run_before_its_first_write() {
         world.machine.succeed(&["up", "elsewhere"]).await;
     }
 }
+
+/// Two steps that have nothing to do with each other fail: nobody should have to run it again to learn of the second.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_problem_of_a_run_is_told() {
+    let world = World::new().await;
+    for fault in ["s3:PutBucketEncryption=fail:400:InvalidArgument:no", "iam:CreateRole=fail:409:LimitExceeded:full"] {
+        world.account.aws.faults().add(fault.parse().unwrap());
+    }
+    let up = world.machine.run(&["up", "demo"]).await;
+    assert_eq!((up.code, &up.problem()["aws"]["operation"]), (Some(1), &"PutBucketEncryption".into()), "{up}");
+    let further = up.finished()["further_problems"].as_array().unwrap();
+    assert_eq!((further.len(), &further[0]["aws"]["operation"]), (1, &"CreateRole".into()), "{up}");
+    world.account.aws.faults().clear();
+    let denied = ["s3:CreateBucket", "logs:CreateLogGroup", "apigateway:CreateApi", "iam:CreateRole"];
+    world.machine.succeed(&["teardown", "demo", "--yes"]).await;
+    for call in denied {
+        world.account.aws.faults().add(format!("{call}=fail:403:AccessDenied:no").parse().unwrap());
+    }
+    let up = world.machine.run(&["up", "demo"]).await;
+    assert_eq!((up.code, &up.finished()["further_problems"]), (Some(3), &serde_json::Value::Null), "{up}");
+    let told = format!("{} {}", up.problem()["hint"], up.problem()["also"]);
+    assert!(denied.iter().all(|call| told.contains(call)), "{told}");
+}
