@@ -3,6 +3,7 @@
 
 mod build;
 mod configure;
+mod elsewhere;
 mod local;
 mod local_aws;
 mod place;

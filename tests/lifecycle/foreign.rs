@@ -66,6 +66,7 @@ async fn a_taken_name_ends_the_run_before_its_first_write() {
             assert!(run.problem()["hint"].as_str().unwrap().contains("choose another stack name"), "{taken:?}: {run}");
             assert_eq!((world.writes(), run.finished()["changed"].as_bool()), (Vec::new(), Some(false)), "{taken:?}");
         }
+        // Whatever of the stack stands beside it goes, and it stays.
         assert_eq!(world.bytes(), before, "{taken:?}");
         // Another name is a way out.
         world.machine.succeed(&["up", "elsewhere"]).await;
@@ -93,4 +94,20 @@ async fn every_problem_of_a_run_is_told() {
     assert_eq!((up.code, &up.finished()["further_problems"]), (Some(3), &serde_json::Value::Null), "{up}");
     let told = format!("{} {}", up.problem()["hint"], up.problem()["also"]);
     assert!(denied.iter().all(|call| told.contains(call)), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stack_in_another_region_is_offered_with_its_command() {
+    let (world, stack) = World::with_demo().await;
+    world.machine.succeed(&["teardown", "demo", "--yes"]).await;
+    let there = stack.role.replace("us-east-1", "eu-west-1");
+    world.account.role(&there).await;
+    let tag = aws_sdk_iam::types::Tag::builder().key("webrtc-aws:stack").value("demo").build().unwrap();
+    world.account.iam.tag_role().role_name(&there).tags(tag).send().await.unwrap();
+    let teardown = world.machine.run(&["teardown", "demo", "--yes"]).await;
+    assert_eq!((teardown.code, teardown.problem()["code"].as_str()), (Some(1), Some("elsewhere")), "{teardown}");
+    let hint = teardown.problem()["hint"].as_str().unwrap();
+    assert!(hint.contains("'webrtc-aws teardown demo --region eu-west-1 --endpoint-url http://127.0.0.1:"), "{hint}");
+    // A pipeline's sweep of the other name is no business of this one.
+    world.machine.succeed(&["teardown", "never-deployed", "--yes"]).await;
 }
