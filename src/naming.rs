@@ -261,6 +261,28 @@ impl Names {
         format!("webrtc-aws-{}-{}", self.stack, &digest[..12])
     }
 
+    /// How the names of this stack's buckets begin, in whatever account and region; those of other stacks may begin so as well.
+    pub(crate) fn bucket_prefix(&self) -> String {
+        format!("webrtc-aws-{}-", self.stack)
+    }
+
+    /// The same stack in another region.
+    pub(crate) fn in_region(&self, region: Region) -> Self {
+        Self { region, ..self.clone() }
+    }
+
+    /// The region whose relay a role of this name would serve, if it is one of this stack's names. The role of a stack that is
+    /// called like this one and a bit more may look the same: only its tag tells.
+    pub(crate) fn region_of_role(&self, role: &str) -> Option<Region> {
+        let region = role.strip_prefix(&format!("webrtc-aws-{}-", self.stack))?;
+        let (place, number) = region.rsplit_once('-')?;
+        let is_region = place.contains('-')
+            && place.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+            && !number.is_empty()
+            && number.chars().all(|c| c.is_ascii_digit());
+        is_region.then(|| Region(region.to_owned()))
+    }
+
     /// The relay's function. Also the name of the API, which AWS does not require to be unique.
     pub(crate) fn function(&self) -> String {
         format!("webrtc-aws-{}", self.stack)
@@ -420,6 +442,18 @@ mod tests {
         assert_ne!(here.role(), there.role());
         let other = Names { account: AccountId("210987654321".into()), ..here.clone() };
         assert_ne!(here.bucket(), other.bucket());
+    }
+
+    #[test]
+    fn a_roles_name_tells_its_region() {
+        for region in ["us-east-1", "ap-northeast-3", "us-gov-west-1", "eusc-de-east-1"] {
+            let found = names("demo", "eu-west-1").region_of_role(&names("demo", region).role());
+            assert_eq!(found, Some(Region(region.to_owned())));
+        }
+        let demo = names("demo", "eu-west-1");
+        for other in ["webrtc-aws-demo-two", "webrtc-aws-dem-us-east-1", "webrtc-aws-demo-1", "webrtc-aws-demo-east-"] {
+            assert_eq!(demo.region_of_role(other), None, "{other}");
+        }
     }
 
     #[test]

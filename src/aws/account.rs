@@ -47,10 +47,13 @@ pub(crate) async fn identify(config: &SdkConfig, clients: &Clients) -> Result<Ac
     .map_err(|failure| {
         let mut problem = Diagnostic::from_aws("find out which AWS account these credentials belong to", failure);
         if problem.code == Code::Unreachable {
-            problem.hint = format!(
-                "check the network and the region's spelling ('{region}'), and any AWS_ENDPOINT_URL or --endpoint-url{}",
-                config.endpoint_url().map(|url| format!(" (now {url})")).unwrap_or_default()
-            );
+            problem.hint = match config.endpoint_url() {
+                Some(url) => format!(
+                    "nothing answers at {url}: start what should listen there, or correct --endpoint-url or AWS_ENDPOINT_URL; \
+                     without one, AWS itself is asked"
+                ),
+                None => format!("check the network, the region's spelling ('{region}') and any AWS_ENDPOINT_URL_STS"),
+            };
         }
         problem
     })?;

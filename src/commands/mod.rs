@@ -3,6 +3,7 @@
 
 mod build;
 mod configure;
+mod elsewhere;
 mod local;
 mod local_aws;
 mod place;
@@ -115,8 +116,9 @@ fn finish(ending: Ending, interrupted: u8, events: &Events) -> ExitCode {
         None if ending.changes_pending => CHANGES_PENDING,
         None => 0,
     };
-    let Ending { changed, outputs, problem, .. } = ending;
-    events.emit(Event::Finished { ok: problem.is_none(), changed, outputs, problem });
+    let Ending { changed, outputs, mut problem, .. } = ending;
+    let further_problems = problem.as_mut().map(|problem| std::mem::take(&mut problem.further)).unwrap_or_default();
+    events.emit(Event::Finished { ok: problem.is_none(), changed, outputs, problem, further_problems });
     ExitCode::from(exit_code)
 }
 

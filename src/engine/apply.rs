@@ -29,7 +29,7 @@ const LOOKS: u32 = 3;
 pub(crate) struct Outcome {
     /// Whether any call may have changed something.
     pub(crate) changed: bool,
-    /// The first problem, in the order of `stack.rs`.
+    /// What went wrong, in the order of `stack.rs`.
     pub(crate) problem: Option<Diagnostic>,
 }
 
@@ -157,9 +157,10 @@ impl Touched {
     }
 }
 
+/// What of the stack is there. What has its name and is not ours is no part of it: nobody may delete it.
 fn found_in(observations: &Observations) -> BTreeSet<Address> {
-    let found = observations.iter().filter(|(_, observed)| !matches!(observed, Observed::Absent));
-    found.map(|(address, _)| *address).collect()
+    let ours = |observed: &Observed<Value>| matches!(observed, Observed::Owned(_) | Observed::Several(_));
+    observations.iter().filter(|(_, observed)| ours(observed)).map(|(address, _)| *address).collect()
 }
 
 /// Acts on one resource until it is as wanted. After a lost answer, or when somebody else was quicker, it looks before it acts
@@ -227,14 +228,14 @@ fn conclude(
     changed: bool,
     standing: &BTreeSet<Address>,
 ) -> Outcome {
-    let mut problem = None;
+    let mut problems = Vec::new();
     let mut cancelled = false;
     for (resource, visit) in graph.resources().iter().zip(visits) {
         match visit {
             Visit::Done(()) => {}
             // That the run was interrupted says more than what failed because of it.
             Visit::Failed(failed) if failed.code == Code::Interrupted => cancelled = true,
-            Visit::Failed(first) => problem = problem.or(Some(first)),
+            Visit::Failed(problem) => problems.push(problem),
             Visit::Skipped | Visit::Cancelled => {
                 cancelled |= matches!(visit, Visit::Cancelled);
                 context.events.emit(Event::StepFinished {
@@ -251,6 +252,7 @@ fn conclude(
         let addresses = graph.resources().iter().map(|resource| resource.address());
         addresses.filter(|address| standing.contains(address)).map(|address| address.to_string()).collect()
     };
-    let problem = cancelled.then(interrupted).or(problem).map(|problem| problem.leaving(left_behind()));
+    let problems = cancelled.then(interrupted).into_iter().chain(problems);
+    let problem = Diagnostic::of_all(problems).map(|problem| problem.leaving(left_behind()));
     Outcome { changed, problem }
 }

@@ -1,6 +1,7 @@
 //! One file for each AWS kind: what is wanted, what is there, and the calls between the two.
 
 pub(crate) mod bucket;
+mod bucket_contents;
 pub(crate) mod function;
 pub(crate) mod integration;
 pub(crate) mod log_group;

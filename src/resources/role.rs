@@ -91,14 +91,18 @@ async fn detach(context: &Context, role: &str, policies: Attachments) -> Result<
 async fn leave_instance_profiles(context: &Context, role: &str) -> Result<(), Diagnostic> {
     let iam = &context.clients.iam;
     let doing = || format!("take the role {role} out of its instance profiles");
-    let profiles = context
-        .call(Operation::repeatable("iam", "ListInstanceProfilesForRole"), || {
-            iam.list_instance_profiles_for_role().role_name(role).send()
-        })
-        .await
-        .absent_as_none()
-        .doing(doing)?;
-    for profile in profiles.iter().flat_map(|answer| answer.instance_profiles()) {
+    let profiles = all_pages(async |marker: Option<String>| {
+        let page = context
+            .call(Operation::repeatable("iam", "ListInstanceProfilesForRole"), || {
+                iam.list_instance_profiles_for_role().role_name(role).set_marker(marker.clone()).send()
+            })
+            .await?;
+        Ok((page.instance_profiles, page.marker))
+    })
+    .await
+    .absent_as_none()
+    .doing(doing)?;
+    for profile in profiles.iter().flatten() {
         let name = profile.instance_profile_name();
         context
             .call(Operation::repeatable("iam", "RemoveRoleFromInstanceProfile"), || {

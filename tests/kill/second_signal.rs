@@ -2,11 +2,13 @@
 #![cfg(target_os = "linux")]
 
 use std::fs;
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open};
 use serde_json::Value;
-use tokio::io::unix::AsyncFd;
+use tokio::task::spawn_blocking;
 use tokio_tungstenite::connect_async;
 
 use crate::patience;
@@ -16,7 +18,7 @@ use crate::support::program::{Machine, Running};
 struct Stay {
     up: Running,
     directory: tempfile::TempDir,
-    relays: Vec<AsyncFd<std::os::fd::OwnedFd>>,
+    relays: Vec<OwnedFd>,
 }
 
 impl Stay {
@@ -33,18 +35,17 @@ impl Stay {
         patience(futures_util::StreamExt::next(&mut socket)).await.unwrap().unwrap();
         let relays = processes_in(directory.path());
         assert!(!relays.is_empty(), "the relay runs below {}", directory.path().display());
-        let relays =
-            relays.into_iter().map(|pid| AsyncFd::register(pidfd_open(pid, PidfdFlags::NONBLOCK).unwrap()).unwrap());
-        let relays = relays.collect();
+        let relays = relays.into_iter().map(|pid| pidfd_open(pid, PidfdFlags::NONBLOCK).unwrap()).collect();
         Self { up, directory, relays }
     }
 
     /// Reads the rest; the exit code.
     async fn end(self) -> (Option<i32>, Value) {
         let run = patience(self.up.end()).await;
-        for relay in &self.relays {
+        for relay in self.relays {
             // Readable once the process has ended.
-            drop(patience(relay.readable()).await.unwrap());
+            let ended = spawn_blocking(move || poll(&mut [PollFd::new(&relay, PollFlags::IN)], None));
+            patience(ended).await.unwrap().unwrap();
         }
         let left: Vec<_> = fs::read_dir(self.directory.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert!(left.is_empty(), "{left:?}\n{run}");

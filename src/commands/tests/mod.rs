@@ -3,7 +3,11 @@
 //! Settings, by environment: `WEBRTC_AWS_FAULTS=all` strikes reads with every fault too, `WEBRTC_AWS_FAULT_SEED` and
 //! `WEBRTC_AWS_FAULT_PAIRS` choose the random runs.
 
+mod acts;
+mod bucket;
+mod elsewhere;
 mod fault;
+mod foreign;
 mod pairs;
 mod rig;
 mod shape;

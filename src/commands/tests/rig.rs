@@ -32,7 +32,12 @@ use crate::resources::objects::ForeignObjects;
 
 /// Runs on a clock that jumps over every wait.
 pub(super) fn paused<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(work)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap()
+        .block_on(Box::pin(work))
 }
 
 /// No run may take longer, on the jumping clock.
@@ -40,7 +45,7 @@ const LONGEST: Duration = Duration::from_secs(3600);
 
 pub(super) struct Rig {
     pub(super) world: Arc<World>,
-    sdk: SdkConfig,
+    pub(super) sdk: SdkConfig,
     pub(super) config: Config,
     pub(super) page: Page,
     pub(super) relay: Artifact,
@@ -137,7 +142,7 @@ impl Rig {
         result
     }
 
-    async fn session<'run>(&self, run: &'run Run) -> Result<Session<'run>, Diagnostic> {
+    pub(super) async fn session<'run>(&self, run: &'run Run) -> Result<Session<'run>, Diagnostic> {
         let place = Place { access: Access::default(), gateway: None, source: None };
         Session::with(&self.sdk, self.config.clone(), &place, run).await
     }
@@ -168,7 +173,7 @@ async fn await_calls_under_way() {
 }
 
 /// A page of one file, beside the generated one.
-fn page(text: &str) -> Page {
+pub(super) fn page(text: &str) -> Page {
     Page::of([("index.html".to_owned(), PageFile::generated("index.html", text.to_owned()))].into())
 }
 

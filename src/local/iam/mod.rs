@@ -1,6 +1,7 @@
 //! IAM: roles with inline policies, the evaluation of those policies, and the temporary credentials issued for a role.
 
 mod form;
+mod instance_profiles;
 mod model;
 mod operations;
 pub(crate) mod policy;
@@ -36,6 +37,10 @@ const OPERATIONS: &[Operation] = &[
     Operation::write("DetachRolePolicy"),
     Operation::read("ListAttachedRolePolicies"),
     Operation::read("ListInstanceProfilesForRole"),
+    Operation::write("CreateInstanceProfile"),
+    Operation::write("DeleteInstanceProfile"),
+    Operation::write("AddRoleToInstanceProfile"),
+    Operation::write("RemoveRoleFromInstanceProfile"),
 ];
 
 pub(crate) fn operation(call: &Call) -> Option<Operation> {

@@ -12,6 +12,8 @@ use super::super::tags::Tags;
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Store {
     pub(super) roles: BTreeMap<String, Role>,
+    /// The role in each, if there is one.
+    pub(super) instance_profiles: BTreeMap<String, Option<String>>,
 }
 
 impl Store {

@@ -9,6 +9,7 @@ use super::super::tags::{self, Tags};
 use super::super::world::World;
 use super::super::xml;
 use super::form::{Form, invalid_tags, validation};
+use super::instance_profiles;
 use super::model::{Role, Store};
 use super::policy::{self, PolicyKind};
 use super::session::unique_id;
@@ -33,6 +34,14 @@ pub(super) fn run(world: &World, form: &Form) -> Result<String, AwsError> {
         "CreateRole" => create_role(world, store, form),
         "ListRoles" => list_roles(store, form),
         "DeleteRole" => delete_role(store, form),
+        "CreateInstanceProfile" => instance_profiles::create(world, store, form),
+        "DeleteInstanceProfile" => instance_profiles::delete(store, form),
+        "AddRoleToInstanceProfile" => instance_profiles::add_role(store, form),
+        "RemoveRoleFromInstanceProfile" => instance_profiles::remove_role(store, form),
+        "ListInstanceProfilesForRole" => {
+            role_mut(store, form)?;
+            instance_profiles::list_for_role(world, store, form)
+        }
         action => {
             let role = role_mut(store, form)?;
             match action {
@@ -83,7 +92,6 @@ pub(super) fn run(world: &World, form: &Form) -> Result<String, AwsError> {
                     });
                     Ok(xml::element("AttachedPolicies", &members) + &rest)
                 }
-                "ListInstanceProfilesForRole" => Ok("<InstanceProfiles/><IsTruncated>false</IsTruncated>".to_owned()),
                 // `super::OPERATIONS` lets nothing else through.
                 other => Err(AwsError::new(StatusCode::BAD_REQUEST, "InvalidAction", format!("No action {other}."))),
             }
@@ -162,6 +170,9 @@ fn delete_role(store: &mut Store, form: &Form) -> Result<String, AwsError> {
         return conflict("Cannot delete entity, must detach all policies first.");
     }
     let name = role.name.clone();
+    if instance_profiles::holds(store, &name) {
+        return conflict("Cannot delete entity, must remove roles from instance profile first.");
+    }
     store.roles.remove(&name);
     Ok(String::new())
 }

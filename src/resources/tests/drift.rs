@@ -65,6 +65,7 @@ fn page(rig: &Rig) -> Vec<Drift<'_>> {
         towards(rig, BUCKET, "/public_access_block/block_public_policy", json!(true)),
         towards(rig, BUCKET, "/public_access_block/restrict_public_buckets", json!(true)),
         towards(rig, BUCKET, "/policy", deny),
+        towards(rig, BUCKET, "/encryption", json!("aws:kms")),
         by_hand("the bucket's policy deleted", &[BUCKET], {
             let bucket = name();
             async move { s3.delete_bucket_policy().bucket(bucket).send().await.map(drop).unwrap() }
