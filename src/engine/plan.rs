@@ -95,11 +95,20 @@ fn refuse_what_is_not_ours(address: Address, observed: &Observed<Value>, goal: G
             format!("{address}: {what}"),
             "nothing was changed; choose another stack name, or rename or remove that resource if it is yours",
         )),
-        Observed::Several(ids) if goal == Goal::Present => Err(Diagnostic::new(
-            Code::Ambiguous,
-            format!("{address}: {} resources carry this stack's tag: {}", ids.len(), ids.join(", ")),
-            "nothing was changed; delete the one that is not in use, or run 'teardown' to remove them all, then 'up'",
-        )),
+        Observed::Several(ids) if goal == Goal::Present => Err(ambiguous(address, ids)),
         _ => Ok(()),
     }
+}
+
+/// More than one that may be in use: never a silent pick.
+pub(crate) fn ambiguous(address: Address, ids: &[String]) -> Diagnostic {
+    Diagnostic::new(
+        Code::Ambiguous,
+        format!(
+            "{address}: {} resources carry this stack's tag, and each may be in use: {}",
+            ids.len(),
+            ids.join(", ")
+        ),
+        "none of them was touched; delete those that are not in use, or run 'teardown' to remove them all, then 'up'",
+    )
 }
