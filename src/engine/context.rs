@@ -17,7 +17,7 @@ use crate::aws::failure::{AwsFailure, FailureClass};
 use crate::aws::retry::{self, Repeat};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::events::{Event, Events};
-use crate::naming::{ApiId, IntegrationId, Names, OWNER_TAG, RouteId};
+use crate::naming::{ApiId, IntegrationId, Names, OWNER_TAG, RoleId, RouteId};
 
 /// A cell for one id that only AWS can assign.
 #[derive(Debug)]
@@ -46,6 +46,7 @@ impl<Id: Clone> Slot<Id> {
 /// What only a look at AWS can tell: the ids that it assigns, and which code runs. Everything else about a stack follows from its names.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
+    pub(crate) role: Slot<RoleId>,
     pub(crate) api: Slot<ApiId>,
     pub(crate) integration: Slot<IntegrationId>,
     pub(crate) route: Slot<RouteId>,

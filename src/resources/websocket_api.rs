@@ -11,6 +11,7 @@ use super::{Doing, WEBSOCKET_API};
 use crate::diagnostics::Diagnostic;
 use crate::engine::context::{Absence, Context, Known, Operation, all_pages};
 use crate::engine::diff::Change;
+use crate::engine::plan::ambiguous;
 use crate::engine::resource::{Address, Kind, Observed};
 use crate::naming::{ApiId, Names};
 
@@ -23,6 +24,10 @@ pub(crate) struct WebsocketApi {
 pub(crate) struct Spec {
     name: String,
     route_selection_expression: String,
+    /// The endpoint that is switched off is the stack's URL.
+    endpoint_disabled: bool,
+    /// Ours too, and serving nothing.
+    spare_apis: Vec<String>,
 }
 
 /// All APIs that carry our tag.
@@ -44,21 +49,77 @@ async fn owned(context: &Context) -> Result<Vec<Api>, Diagnostic> {
     Ok(apis.into_iter().filter(is_ours).collect())
 }
 
-/// Names are not unique, so two runs at once both create an API. Each looks afterwards, and both come to the same one: the oldest.
-/// A run deletes only what it has just created itself.
-async fn keep_one(context: &Context, created: ApiId) -> Result<ApiId, Diagnostic> {
-    let apis = owned(context).await?;
-    let oldest = apis.iter().filter_map(|api| Some((api.created_date().map(|date| date.as_nanos()), id(api)?))).min_by(
-        |(one_date, one), (other_date, other)| one_date.cmp(other_date).then_with(|| one.as_str().cmp(other.as_str())),
-    );
-    match oldest {
-        Some((_, oldest)) if oldest != created => {
-            delete(context, &created).await?;
-            Ok(oldest)
-        }
-        // The list may not show the new one yet.
-        _ => Ok(created),
+/// Several APIs with our tag, told apart by what they serve.
+enum Choice {
+    /// The one that counts, if there is any, and those that serve nothing and that nobody was ever told a URL of: a run that was
+    /// killed while it made one leaves it, if AWS carries the call out after the next run has looked.
+    One(Option<Api>, Vec<ApiId>),
+    /// More than one has a stage, so each may be in use. Nobody but a person can tell.
+    Several(Vec<ApiId>),
+}
+
+/// The only one that has a stage; where none has, the oldest. The order is total, because dates are in whole seconds, so that runs
+/// which overlap come to the same API.
+async fn choose(context: &Context, mut apis: Vec<Api>) -> Result<Choice, Diagnostic> {
+    if apis.len() < 2 {
+        return Ok(Choice::One(apis.pop(), Vec::new()));
     }
+    apis.sort_by_cached_key(|api| (api.created_date().map(|date| date.as_nanos()), api.api_id().map(str::to_owned)));
+    let mut serving = Vec::new();
+    for (place, api) in apis.iter().enumerate() {
+        if serves(context, api).await? {
+            serving.push(place);
+        }
+    }
+    match serving[..] {
+        [] | [_] => {
+            let chosen = apis.remove(serving.first().copied().unwrap_or_default());
+            Ok(Choice::One(Some(chosen), apis.iter().filter_map(id).collect()))
+        }
+        _ => Ok(Choice::Several(apis.iter().filter_map(id).collect())),
+    }
+}
+
+/// Whether it may be somebody's URL. What is no WebSocket API was not made by us, and is never taken for spare.
+async fn serves(context: &Context, api: &Api) -> Result<bool, Diagnostic> {
+    let Some(id) = id(api) else { return Ok(true) };
+    if api.protocol_type() != Some(&ProtocolType::Websocket) {
+        return Ok(true);
+    }
+    let stages = context
+        .call(Operation::repeatable("apigateway", "GetStages"), || {
+            context.clients.api_gateway.get_stages().api_id(id.as_str()).send()
+        })
+        .await
+        .absent_as_none()
+        .doing(|| format!("list the stages of the API {id}"))?;
+    Ok(stages.is_some_and(|stages| !stages.items().is_empty()))
+}
+
+/// Two runs at once both create an API, because names are not unique. Each looks afterwards, and both come to the same one. A list
+/// may not show yet what the other run has made, so each looks twice. A run deletes only what it has just created itself.
+async fn keep_one(context: &Context, created: ApiId) -> Result<ApiId, Diagnostic> {
+    const LOOKS: u32 = 2;
+    for look in 1..=LOOKS {
+        if look > 1 {
+            let reason = "another run may have made an API at the same moment, which a list shows late".to_owned();
+            context.before_looking_again(look, reason).await?;
+        }
+        match choose(context, owned(context).await?).await? {
+            Choice::One(Some(kept), _) if id(&kept).is_some_and(|kept| kept != created) => {
+                delete(context, &created).await?;
+                return Ok(id(&kept).unwrap_or(created));
+            }
+            // The list may not show the new one yet.
+            Choice::One(..) => {}
+            Choice::Several(ids) => {
+                delete(context, &created).await?;
+                let others = ids.iter().filter(|id| **id != created).map(ToString::to_string).collect::<Vec<_>>();
+                return Err(ambiguous(context.address, &others));
+            }
+        }
+    }
+    Ok(created)
 }
 
 async fn delete(context: &Context, api: &ApiId) -> Result<(), Diagnostic> {
@@ -89,17 +150,19 @@ impl Kind for WebsocketApi {
             name: self.names.api(),
             // Required for WebSocket APIs; with $default as the only route its value never matters (AWS-FACTS A3).
             route_selection_expression: "$request.body.action".to_owned(),
+            endpoint_disabled: false,
+            spare_apis: Vec::new(),
         }
     }
 
     async fn observe(&self, context: &Context) -> Result<Observed<Spec>, Diagnostic> {
-        let mut apis = owned(context).await?;
         context.known.api.clear();
-        if apis.len() > 1 {
-            return Ok(Observed::Several(apis.iter().filter_map(id).map(|id| id.to_string()).collect()));
-        }
-        let Some(api) = apis.pop() else { return Ok(Observed::Absent) };
-        let Some(id) = id(&api) else { return Ok(Observed::Absent) };
+        let text = |ids: Vec<ApiId>| ids.iter().map(ToString::to_string).collect();
+        let (api, spare) = match choose(context, owned(context).await?).await? {
+            Choice::One(api, spare) => (api, spare),
+            Choice::Several(ids) => return Ok(Observed::Several(text(ids))),
+        };
+        let Some((api, id)) = api.and_then(|api| id(&api).map(|id| (api, id))) else { return Ok(Observed::Absent) };
         if api.protocol_type() != Some(&ProtocolType::Websocket) {
             return Ok(Observed::Foreign(format!("the API {id} carries this stack's tag but is no WebSocket API")));
         }
@@ -107,6 +170,8 @@ impl Kind for WebsocketApi {
         Ok(Observed::Owned(Spec {
             name: api.name.unwrap_or_default(),
             route_selection_expression: api.route_selection_expression.unwrap_or_default(),
+            endpoint_disabled: api.disable_execute_api_endpoint.unwrap_or_default(),
+            spare_apis: text(spare),
         }))
     }
 
@@ -132,22 +197,38 @@ impl Kind for WebsocketApi {
         Ok(())
     }
 
-    async fn update(&self, context: &Context, _: &Spec, desired: &Spec, _: &[Change]) -> Result<(), Diagnostic> {
+    async fn update(&self, context: &Context, observed: &Spec, desired: &Spec, _: &[Change]) -> Result<(), Diagnostic> {
         let api = context.api()?;
-        context
-            .call(Operation::repeatable("apigateway", "UpdateApi"), || {
-                context
-                    .clients
-                    .api_gateway
-                    .update_api()
-                    .api_id(api.as_str())
-                    .name(&desired.name)
-                    .route_selection_expression(&desired.route_selection_expression)
-                    .send()
-            })
-            .await
-            .map(drop)
-            .doing(|| format!("update the WebSocket API {api}"))
+        let settings_differ = observed.name != desired.name
+            || observed.route_selection_expression != desired.route_selection_expression
+            || observed.endpoint_disabled != desired.endpoint_disabled;
+        if settings_differ {
+            context
+                .call(Operation::repeatable("apigateway", "UpdateApi"), || {
+                    context
+                        .clients
+                        .api_gateway
+                        .update_api()
+                        .api_id(api.as_str())
+                        .name(&desired.name)
+                        .route_selection_expression(&desired.route_selection_expression)
+                        .disable_execute_api_endpoint(desired.endpoint_disabled)
+                        .send()
+                })
+                .await
+                .doing(|| format!("update the WebSocket API {api}"))?;
+        }
+        if observed.spare_apis != desired.spare_apis {
+            // Looked at anew: what has got a stage since then serves somebody.
+            if let Choice::One(Some(kept), spare) = choose(context, owned(context).await?).await?
+                && id(&kept).as_ref() == Some(&api)
+            {
+                for spare in spare.iter().filter(|spare| observed.spare_apis.contains(&spare.to_string())) {
+                    delete(context, spare).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Routes, integrations, deployments and stages go with it in one call (AWS-FACTS B4).
