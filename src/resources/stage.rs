@@ -15,7 +15,7 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::superseded::{self, DESCRIPTION_PREFIX, Parts, Superseded, deployments, fingerprint_of};
-use super::{Doing, FUNCTION, PERMISSION, ROLE_POLICY, ROUTE, STAGE, WEBSOCKET_API};
+use super::{Doing, FUNCTION, PERMISSION, ROLE_POLICY, ROUTE, STAGE, WEBSOCKET_API, websocket_api};
 use crate::aws::retry;
 use crate::config::Throttling;
 use crate::diagnostics::{Code, Diagnostic};
@@ -212,8 +212,11 @@ impl Kind for Stage {
             .iter()
             .filter(|deployment| deployment.deployment_id.is_some() && deployment.deployment_id == stage.deployment_id);
         let settings = stage.default_route_settings();
-        let mut route_settings: Vec<_> =
-            stage.route_settings().into_iter().flatten().map(|(key, _)| key.clone()).collect();
+        let is_throttled = |settings: &RouteSettings| {
+            settings.throttling_rate_limit.is_some() || settings.throttling_burst_limit.is_some()
+        };
+        let throttled = stage.route_settings().into_iter().flatten().filter(|(_, settings)| is_throttled(settings));
+        let mut route_settings: Vec<_> = throttled.map(|(key, _)| key.clone()).collect();
         route_settings.sort();
         Ok(Observed::Owned(Spec {
             name: stage.stage_name().unwrap_or_default().to_owned(),
@@ -230,6 +233,7 @@ impl Kind for Stage {
     async fn create(&self, context: &Context, desired: &Spec) -> Result<(), Diagnostic> {
         let (api, name) = (context.api()?, &context.names.stage);
         let deployment = self.deploy(context, &api, desired.deployment.as_deref().unwrap_or_default()).await?;
+        websocket_api::confirm(context, &api).await?;
         let tags: HashMap<String, String> = context.tags().into_iter().collect();
         context
             .call(Operation::once("apigateway", "CreateStage"), || {

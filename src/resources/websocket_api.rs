@@ -8,7 +8,7 @@ use aws_sdk_apigatewayv2::types::{Api, ProtocolType};
 use serde::{Deserialize, Serialize};
 
 use super::{Doing, WEBSOCKET_API};
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation, all_pages};
 use crate::engine::diff::Change;
 use crate::engine::plan::ambiguous;
@@ -53,7 +53,7 @@ async fn owned(context: &Context) -> Result<Vec<Api>, Diagnostic> {
 enum Choice {
     /// The one that counts, if there is any, and those that serve nothing and that nobody was ever told a URL of: a run that was
     /// killed while it made one leaves it, if AWS carries the call out after the next run has looked.
-    One(Option<Api>, Vec<ApiId>),
+    One(Option<Box<Api>>, Vec<ApiId>),
     /// More than one has a stage, so each may be in use. Nobody but a person can tell.
     Several(Vec<ApiId>),
 }
@@ -61,30 +61,30 @@ enum Choice {
 /// The only one that has a stage; where none has, the oldest. The order is total, because dates are in whole seconds, so that runs
 /// which overlap come to the same API.
 async fn choose(context: &Context, mut apis: Vec<Api>) -> Result<Choice, Diagnostic> {
-    if apis.len() < 2 {
-        return Ok(Choice::One(apis.pop(), Vec::new()));
-    }
     apis.sort_by_cached_key(|api| (api.created_date().map(|date| date.as_nanos()), api.api_id().map(str::to_owned)));
-    let mut serving = Vec::new();
-    for (place, api) in apis.iter().enumerate() {
-        if serves(context, api).await? {
-            serving.push(place);
+    let (mut standing, mut serving) = (Vec::new(), Vec::new());
+    for api in apis {
+        let Some(serves) = serves(context, &api).await? else { continue };
+        if serves {
+            serving.push(standing.len());
         }
+        standing.push(api);
     }
     match serving[..] {
         [] | [_] => {
-            let chosen = apis.remove(serving.first().copied().unwrap_or_default());
-            Ok(Choice::One(Some(chosen), apis.iter().filter_map(id).collect()))
+            let place = serving.first().copied().unwrap_or_default();
+            let chosen = (!standing.is_empty()).then(|| Box::new(standing.remove(place)));
+            Ok(Choice::One(chosen, standing.iter().filter_map(id).collect()))
         }
-        _ => Ok(Choice::Several(apis.iter().filter_map(id).collect())),
+        _ => Ok(Choice::Several(standing.iter().filter_map(id).collect())),
     }
 }
 
-/// Whether it may be somebody's URL. What is no WebSocket API was not made by us, and is never taken for spare.
-async fn serves(context: &Context, api: &Api) -> Result<bool, Diagnostic> {
-    let Some(id) = id(api) else { return Ok(true) };
+/// Whether it may be somebody's URL; `None` for one that is gone, and that the list still shows. What is no WebSocket API was not made by us, and is never taken for spare.
+async fn serves(context: &Context, api: &Api) -> Result<Option<bool>, Diagnostic> {
+    let Some(id) = id(api) else { return Ok(Some(true)) };
     if api.protocol_type() != Some(&ProtocolType::Websocket) {
-        return Ok(true);
+        return Ok(Some(true));
     }
     let stages = context
         .call(Operation::repeatable("apigateway", "GetStages"), || {
@@ -93,11 +93,12 @@ async fn serves(context: &Context, api: &Api) -> Result<bool, Diagnostic> {
         .await
         .absent_as_none()
         .doing(|| format!("list the stages of the API {id}"))?;
-    Ok(stages.is_some_and(|stages| !stages.items().is_empty()))
+    Ok(stages.map(|stages| !stages.items().is_empty()))
 }
 
 /// Two runs at once both create an API, because names are not unique. Each looks afterwards, and both come to the same one. A list
-/// may not show yet what the other run has made, so each looks twice. A run deletes only what it has just created itself.
+/// may not show yet what the other run has made, so each looks twice, the second time more than a second later: what is made after
+/// that has a later date. A run deletes only what it has just created itself.
 async fn keep_one(context: &Context, created: ApiId) -> Result<ApiId, Diagnostic> {
     const LOOKS: u32 = 2;
     for look in 1..=LOOKS {
@@ -120,6 +121,26 @@ async fn keep_one(context: &Context, created: ApiId) -> Result<ApiId, Diagnostic
         }
     }
     Ok(created)
+}
+
+/// The last look before the API gets a stage, and with it a URL that somebody may know. That is seconds after it was made: by now
+/// lists show what another run has made at the same moment.
+pub(super) async fn confirm(context: &Context, api: &ApiId) -> Result<(), Diagnostic> {
+    let rival = match choose(context, owned(context).await?).await? {
+        Choice::One(kept, _) => kept.as_deref().and_then(id).filter(|kept| kept != api),
+        Choice::Several(ids) => {
+            return Err(ambiguous(WEBSOCKET_API, &ids.iter().map(ToString::to_string).collect::<Vec<_>>()));
+        }
+    };
+    let Some(rival) = rival else { return Ok(()) };
+    delete(context, api).await?;
+    Err(Diagnostic::new(
+        Code::Ambiguous,
+        format!(
+            "another run has made the API {rival} of this stack at the same moment, so this run has removed its own"
+        ),
+        "run 'up' again: it goes on with that one",
+    ))
 }
 
 async fn delete(context: &Context, api: &ApiId) -> Result<(), Diagnostic> {

@@ -16,7 +16,7 @@ use zip::write::SimpleFileOptions;
 use super::super::place::Place;
 use super::super::session::Session;
 use super::super::{Ending, Run, teardown, up};
-use super::fault::Strike;
+use super::fault::{LATE, Strike};
 use super::shape;
 use crate::artifact::{Architecture, Artifact};
 use crate::aws::clients::{Access, Clients};
@@ -140,6 +140,12 @@ impl Rig {
         self.world.faults.clear();
         let happened = std::iter::from_fn(|| happened.try_recv().ok()).count();
         (result, happened)
+    }
+
+    /// Everything that was under way has happened.
+    #[expect(clippy::disallowed_methods, reason = "the clock jumps, and there is no event to wait for")]
+    pub(super) async fn long_after(&self) {
+        tokio::time::sleep(2 * LATE).await;
     }
 
     async fn session<'run>(&self, run: &'run Run) -> Result<Session<'run>, Diagnostic> {

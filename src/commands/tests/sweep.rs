@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
-use super::fault::{LATE, Strike, Target, Trouble};
+use super::fault::{Strike, Target, Trouble};
 use super::rig::{Rig, paused};
 use super::shape;
 use super::table::Table;
@@ -135,7 +135,7 @@ pub(super) async fn converged(
         if next.is_ok() && !undone {
             url = url.or(shape::apis(&rig.snapshot()).first().cloned());
         }
-        tokio::time::advance(LATE).await;
+        rig.long_after().await;
         rig.up().await.map_err(|problem| format!("the second up failed: {problem:?}"))?;
     }
     match next {
@@ -166,7 +166,7 @@ pub(super) async fn torn_down(rig: &Rig, empty: &Value, late: bool) -> Result<()
     let mut ending = rig.teardown().await;
     if late {
         // What took effect in the middle of this one is said to be left, and what did after it nobody can have seen.
-        tokio::time::advance(LATE).await;
+        rig.long_after().await;
         ending = rig.teardown().await;
     }
     ending.map_err(|problem| format!("teardown failed: {problem:?}"))?;

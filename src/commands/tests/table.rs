@@ -30,12 +30,15 @@ impl Row {
 #[derive(Default)]
 pub(super) struct Table {
     rows: BTreeMap<(Command, After, Trouble), Row>,
+    commands: BTreeMap<(Command, After), Row>,
     total: Row,
 }
 
 impl Table {
     pub(super) fn add(&mut self, place: (Command, After, Trouble), verdict: &Verdict) {
+        let (command, after, _) = place;
         self.rows.entry(place).or_default().add(verdict);
+        self.commands.entry((command, after)).or_default().add(verdict);
         self.total.add(verdict);
     }
 }
@@ -53,6 +56,9 @@ impl fmt::Display for Table {
         };
         for ((command, after, trouble), row) in &self.rows {
             line((format!("{command:?}"), format!("{after:?}"), format!("{trouble:?}")), row)?;
+        }
+        for ((command, after), row) in &self.commands {
+            line((format!("{command:?}"), format!("{after:?}"), "all".to_owned()), row)?;
         }
         line(("all".to_owned(), String::new(), String::new()), &self.total)
     }
