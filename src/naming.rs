@@ -196,6 +196,10 @@ id!(
     /// A route of an API.
     RouteId
 );
+id!(
+    /// What tells a role from an earlier one of the same name.
+    RoleId
+);
 
 impl Partition {
     /// The DNS suffix of the partition's public endpoints.
@@ -319,6 +323,11 @@ impl Names {
 
     pub(crate) fn role_arn(&self) -> String {
         format!("arn:{}:iam::{}:role/{}", self.partition, self.account, self.role())
+    }
+
+    /// Without an account id (AWS-FACTS B2).
+    pub(crate) fn stage_arn(&self, api: &ApiId) -> String {
+        format!("arn:{}:apigateway:{}::/apis/{api}/stages/{}", self.partition, self.region, self.stage)
     }
 
     pub(crate) fn function_arn(&self) -> String {

@@ -93,7 +93,7 @@ where
             return Err(failure);
         }
         on_wait(Waiting { failure: &failure, attempt, delay });
-        if cancel.run_until_cancelled(pause(delay)).await.is_none() {
+        if unless_cancelled(cancel, delay).await.is_none() {
             return Err(AwsFailure { class: FailureClass::Interrupted, ..failure });
         }
     }
@@ -120,6 +120,18 @@ where
         }
         pause(delay).await;
     }
+}
+
+/// How long to wait before the n-th look, counted from 1, at what may not show yet.
+pub(crate) fn before_look(look: u32) -> Duration {
+    let patience =
+        Patience { first: Duration::from_millis(400), longest: Duration::from_secs(4), deadline: Duration::MAX };
+    next_delay(patience, look.saturating_mul(2))
+}
+
+/// Waits; ends with `None` when the run is interrupted.
+pub(crate) async fn unless_cancelled(cancel: &CancellationToken, delay: Duration) -> Option<()> {
+    cancel.run_until_cancelled(pause(delay)).await
 }
 
 /// Grows by half each time up to the longest, with up to a quarter of jitter so that parallel steps do not march in step.

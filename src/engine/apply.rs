@@ -11,7 +11,7 @@ use super::context::Context;
 use super::disturbance::explained;
 use super::graph::Graph;
 use super::observe::{Observations, interrupted};
-use super::plan::{Action, Goal, towards};
+use super::plan::{Action, Goal, ambiguous, towards};
 use super::resource::{Address, Observed, Resource};
 use super::walk::{Visit, walk};
 use crate::aws::failure::FailureClass;
@@ -22,7 +22,7 @@ use crate::events::{Event, StepOutcome};
 const AT_MOST: usize = 8;
 
 /// How often a resource is looked at again after an answer was lost or somebody else was quicker.
-const LOOKS: u32 = 3;
+const LOOKS: u32 = 4;
 
 /// What became of a run.
 #[derive(Debug)]
@@ -164,7 +164,7 @@ fn found_in(observations: &Observations) -> BTreeSet<Address> {
 }
 
 /// Acts on one resource until it is as wanted. After a lost answer, or when somebody else was quicker, it looks before it acts
-/// again: repeating a create blindly would leave two.
+/// again: repeating a create blindly would leave two. It waits before it looks, because what was written shows late.
 async fn converge(resource: &dyn Resource, context: &Context, mut observed: Observed<Value>) -> Result<(), Diagnostic> {
     let mut looks = 0;
     loop {
@@ -174,13 +174,14 @@ async fn converge(resource: &dyn Resource, context: &Context, mut observed: Obse
             (_, Action::Keep | Action::Delete) => return Ok(()),
             (Observed::Owned(there), _) => resource.update(context, there, &desired, &step.changes).await,
             (Observed::Foreign(what), _) => return Err(not_ours(resource.address(), what)),
-            (Observed::Several(ids), _) => return Err(not_ours(resource.address(), &ids.join(", "))),
+            (Observed::Several(ids), _) => return Err(ambiguous(resource.address(), ids)),
             (Observed::Absent, _) => resource.create(context, &desired).await,
         };
         match result {
             Ok(()) => return Ok(()),
             Err(problem) if looks < LOOKS && may_have_happened(&problem) => {
                 looks += 1;
+                context.before_looking_again(looks, problem.to_string()).await?;
                 observed = resource.observe(context).await?;
             }
             Err(problem) => return Err(problem),

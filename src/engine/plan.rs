@@ -103,11 +103,7 @@ fn obstacles(graph: &Graph, observations: &Observations) -> Vec<Diagnostic> {
                 format!("{address}: {what}"),
                 "nothing was changed; choose another stack name, or rename or remove that resource if it is yours",
             )),
-            Observed::Several(ids) => Some(Diagnostic::new(
-                Code::Ambiguous,
-                format!("{address}: {} resources carry this stack's tag: {}", ids.len(), ids.join(", ")),
-                "nothing was changed; delete the one that is not in use, or run 'teardown' to remove them all, then 'up'",
-            )),
+            Observed::Several(ids) => Some(ambiguous(address, ids)),
             Observed::Owned(_) | Observed::Absent => None,
         })
         .collect()
@@ -133,4 +129,17 @@ pub(crate) fn left_alone(graph: &Graph, observations: &Observations) -> Vec<Diag
 fn found<'a>(graph: &'a Graph, observations: &'a Observations) -> impl Iterator<Item = (Address, &'a Observed<Value>)> {
     let addresses = graph.resources().iter().map(|resource| resource.address());
     addresses.filter_map(|address| Some((address, observations.get(&address)?)))
+}
+
+/// More than one that may be in use: never a silent pick.
+pub(crate) fn ambiguous(address: Address, ids: &[String]) -> Diagnostic {
+    Diagnostic::new(
+        Code::Ambiguous,
+        format!(
+            "{address}: {} resources carry this stack's tag, and each may be in use: {}",
+            ids.len(),
+            ids.join(", ")
+        ),
+        "none of them was touched; delete those that are not in use, or run 'teardown' to remove them all, then 'up'",
+    )
 }

@@ -213,6 +213,13 @@ async fn run(world: &Arc<World>, call: &Call, operation: Operation) -> Result<An
             }
             return Err(Dropped);
         }
+        Some(fault @ Fault::Late(after)) => {
+            report(&fault);
+            delay(after).await;
+            handle(world, call).await;
+            record(None);
+            std::future::pending().await
+        }
         // What a shell reports after `kill -9`.
         Some(Fault::Kill) => std::process::exit(137),
         // `strike` has added latencies up already.

@@ -11,6 +11,7 @@
 //! | `lost` | done, but the connection drops before the answer |
 //! | `hang` | never answered, and not done |
 //! | `hang-after` | done, and never answered |
+//! | `late:40ms` | never answered, and done only then |
 //! | `kill` | the process that runs the local AWS exits at once |
 //!
 //! For example `lambda:CreateFunction#1=throttle` or `*=latency:40ms`. Every rule that fits a call applies: latencies add up, and
@@ -48,6 +49,8 @@ pub enum Fault {
     Hang,
     /// Done, and never answered.
     HangAfterEffect,
+    /// Never answered, and done only after this time: a call whose caller died while it was under way.
+    Late(Duration),
     /// The process exits, as after `kill -9`.
     Kill,
 }
@@ -200,9 +203,11 @@ impl FromStr for Fault {
             ("hang", "") => Ok(Self::Hang),
             ("hang-after", "") => Ok(Self::HangAfterEffect),
             ("kill", "") => Ok(Self::Kill),
-            ("latency", duration) => parse_duration(duration)
-                .map(Self::Latency)
-                .ok_or_else(|| format!("`{duration}` is no duration like 40ms or 2s")),
+            ("latency" | "late", text) => {
+                let duration =
+                    parse_duration(text).ok_or_else(|| format!("`{text}` is no duration like 40ms or 2s"))?;
+                Ok(if kind == "late" { Self::Late(duration) } else { Self::Latency(duration) })
+            }
             ("fail", details) => {
                 let mut parts = details.splitn(3, ':');
                 let status = parts.next().unwrap_or_default();
@@ -262,6 +267,7 @@ mod tests {
     fn every_fault_has_a_spelling() {
         let fault = |text: &str| text.parse::<FaultRule>().unwrap().fault;
         assert_eq!(fault("*=hang-after"), Fault::HangAfterEffect);
+        assert_eq!(fault("*=late:2s"), Fault::Late(Duration::from_secs(2)));
         assert_eq!(fault("*=kill"), Fault::Kill);
         let (code, message) = ("Boom".to_owned(), "it: broke".to_owned());
         assert_eq!(fault("iam:*=fail:500:Boom:it: broke"), Fault::FailBefore { status: 500, code, message });

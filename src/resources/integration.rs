@@ -3,15 +3,21 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_sdk_apigatewayv2::types::{Integration as Found, IntegrationType};
+use aws_sdk_apigatewayv2::types::{ConnectionType, Integration as Found, IntegrationType};
 use serde::{Deserialize, Serialize};
 
-use super::{Doing, INTEGRATION, WEBSOCKET_API};
+use super::{Doing, INTEGRATION, WEBSOCKET_API, route};
 use crate::diagnostics::Diagnostic;
-use crate::engine::context::{Absence, Context, Known, Operation, all_pages};
+use crate::engine::context::{Context, Known, Operation, all_pages};
 use crate::engine::diff::Change;
 use crate::engine::resource::{Address, Kind, Observed};
 use crate::naming::{ApiId, IntegrationId, Names};
+
+/// Lambda is called by POST, whatever the message is.
+const METHOD: &str = "POST";
+
+/// The longest that AWS allows, and its default (AWS-FACTS B1).
+const TIMEOUT_MS: i32 = 29_000;
 
 #[derive(Debug)]
 pub(crate) struct Integration {
@@ -22,76 +28,45 @@ pub(crate) struct Integration {
 pub(crate) struct Spec {
     integration_type: String,
     uri: String,
-    /// More that call our function: of two runs at once, each made one.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    superseded: Vec<String>,
+    method: String,
+    timeout_ms: i32,
+    connection_type: String,
 }
 
 impl Spec {
-    fn of(found: &Found, superseded: Vec<String>) -> Self {
+    fn of(found: &Found) -> Self {
         Self {
             integration_type: found.integration_type().map(|kind| kind.as_str().to_owned()).unwrap_or_default(),
             uri: found.integration_uri().unwrap_or_default().to_owned(),
-            superseded,
+            method: found.integration_method().unwrap_or_default().to_owned(),
+            timeout_ms: found.timeout_in_millis().unwrap_or(TIMEOUT_MS),
+            connection_type: found.connection_type().unwrap_or(&ConnectionType::Internet).as_str().to_owned(),
         }
     }
 }
 
-impl Integration {
-    /// All integrations, the one to keep first: one that calls our function, and of those the one in use; else any, to be repaired
-    /// rather than joined by a second one. Then the ids of those that call our function too, and are not in use.
-    async fn look(&self, context: &Context, api: &ApiId) -> Result<(Vec<Found>, Vec<String>), Diagnostic> {
-        let api_gateway = &context.clients.api_gateway;
-        let mut found = all_pages(async |token: Option<String>| {
-            let page = context
-                .call(Operation::repeatable("apigateway", "GetIntegrations"), || {
-                    api_gateway.get_integrations().api_id(api.as_str()).set_next_token(token.clone()).send()
-                })
-                .await?;
-            Ok((page.items.unwrap_or_default(), page.next_token))
-        })
-        .await
-        .doing(|| format!("list the integrations of the API {api}"))?;
-        let uri = self.names.integration_uri();
-        let calls_ours = |candidate: &Found| candidate.integration_uri() == Some(&uri);
-        let several = found.iter().filter(|candidate| calls_ours(candidate)).count() > 1;
-        let in_use = if several { self.in_use(context, api).await? } else { Vec::new() };
-        let is_in_use =
-            |candidate: &Found| candidate.integration_id().is_some_and(|id| in_use.iter().any(|it| it == id));
-        found
-            .sort_by_key(|candidate| (!calls_ours(candidate), !is_in_use(candidate), candidate.integration_id.clone()));
-        let superseded = found.iter().skip(1).filter(|candidate| calls_ours(candidate) && !is_in_use(candidate));
-        let superseded = superseded.filter_map(|candidate| candidate.integration_id.clone()).collect();
-        Ok((found, superseded))
-    }
-
-    /// What routes lead to: API Gateway does not delete it, and what runs must not move.
-    async fn in_use(&self, context: &Context, api: &ApiId) -> Result<Vec<String>, Diagnostic> {
-        let api_gateway = &context.clients.api_gateway;
-        let routes = all_pages(async |token: Option<String>| {
-            let page = context
-                .call(Operation::repeatable("apigateway", "GetRoutes"), || {
-                    api_gateway.get_routes().api_id(api.as_str()).set_next_token(token.clone()).send()
-                })
-                .await?;
-            Ok((page.items.unwrap_or_default(), page.next_token))
-        })
-        .await
-        .doing(|| format!("list the routes of the API {api}"))?;
-        let id = |target: String| target.strip_prefix("integrations/").map(str::to_owned);
-        Ok(routes.into_iter().filter_map(|route| route.target.and_then(id)).collect())
-    }
-
-    async fn delete_one(&self, context: &Context, api: &ApiId, integration: &str) -> Result<(), Diagnostic> {
-        context
-            .call(Operation::repeatable("apigateway", "DeleteIntegration"), || {
-                context.clients.api_gateway.delete_integration().api_id(api.as_str()).integration_id(integration).send()
+/// All integrations of the API, ours first: one that calls our function, and of several the one that the route leads to; else any,
+/// to be repaired rather than joined by a second one. The order is total, so that runs which overlap come to the same one.
+pub(super) async fn all(context: &Context, api: &ApiId) -> Result<Vec<Found>, Diagnostic> {
+    let mut found = all_pages(async |token: Option<String>| {
+        let page = context
+            .call(Operation::repeatable("apigateway", "GetIntegrations"), || {
+                context.clients.api_gateway.get_integrations().api_id(api.as_str()).set_next_token(token.clone()).send()
             })
-            .await
-            .absent_as_none()
-            .map(drop)
-            .doing(|| format!("delete the superseded integration {integration}"))
+            .await?;
+        Ok((page.items.unwrap_or_default(), page.next_token))
+    })
+    .await
+    .doing(|| format!("list the integrations of the API {api}"))?;
+    if found.len() > 1 {
+        let uri = context.names.integration_uri();
+        let targets = route::targets(context, api).await?;
+        found.sort_by_cached_key(|candidate| {
+            let targeted = candidate.integration_id().is_some_and(|id| targets.contains(id));
+            (candidate.integration_uri() != Some(&uri), !targeted, candidate.integration_id.clone())
+        });
     }
+    Ok(found)
 }
 
 #[async_trait]
@@ -107,19 +82,24 @@ impl Kind for Integration {
     }
 
     fn desired(&self, _: &Known) -> Spec {
-        let integration_type = IntegrationType::AwsProxy.as_str().to_owned();
-        Spec { integration_type, uri: self.names.integration_uri(), superseded: Vec::new() }
+        Spec {
+            integration_type: IntegrationType::AwsProxy.as_str().to_owned(),
+            uri: self.names.integration_uri(),
+            method: METHOD.to_owned(),
+            timeout_ms: TIMEOUT_MS,
+            connection_type: ConnectionType::Internet.as_str().to_owned(),
+        }
     }
 
     async fn observe(&self, context: &Context) -> Result<Observed<Spec>, Diagnostic> {
         context.known.integration.clear();
         let api = context.api()?;
-        let (found, superseded) = self.look(context, &api).await?;
+        let found = all(context, &api).await?;
         let Some((found, id)) = found.first().and_then(|found| Some((found, found.integration_id()?))) else {
             return Ok(Observed::Absent);
         };
         context.known.integration.set(IntegrationId(id.to_owned()));
-        Ok(Observed::Owned(Spec::of(found, superseded)))
+        Ok(Observed::Owned(Spec::of(found)))
     }
 
     async fn create(&self, context: &Context, desired: &Spec) -> Result<(), Diagnostic> {
@@ -132,36 +112,20 @@ impl Kind for Integration {
                     .create_integration()
                     .api_id(api.as_str())
                     .integration_type(IntegrationType::from(desired.integration_type.as_str()))
-                    .integration_method("POST")
+                    .integration_method(&desired.method)
                     .integration_uri(&desired.uri)
+                    .timeout_in_millis(desired.timeout_ms)
+                    .connection_type(ConnectionType::from(desired.connection_type.as_str()))
                     .send()
             })
             .await
             .doing(|| format!("create the integration of the API {api}"))?;
-        let created = created.integration_id.unwrap_or_default();
-        // Nothing keeps two runs at once from making one each. Each looks afterwards, and deletes none but its own.
-        let (found, _) = self.look(context, &api).await?;
-        let is_listed = found.iter().any(|found| found.integration_id() == Some(&created));
-        let kept = match found.first().and_then(Found::integration_id) {
-            Some(kept) if is_listed && kept != created => {
-                self.delete_one(context, &api, &created).await?;
-                kept.to_owned()
-            }
-            // The list may not show the new one yet.
-            _ => created,
-        };
-        context.known.integration.set(IntegrationId(kept));
+        context.known.integration.set(IntegrationId(created.integration_id.unwrap_or_default()));
         Ok(())
     }
 
-    async fn update(&self, context: &Context, observed: &Spec, desired: &Spec, _: &[Change]) -> Result<(), Diagnostic> {
+    async fn update(&self, context: &Context, _: &Spec, desired: &Spec, _: &[Change]) -> Result<(), Diagnostic> {
         let (api, integration) = (context.api()?, context.integration()?);
-        for superseded in &observed.superseded {
-            self.delete_one(context, &api, superseded).await?;
-        }
-        if (&observed.integration_type, &observed.uri) == (&desired.integration_type, &desired.uri) {
-            return Ok(());
-        }
         context
             .call(Operation::repeatable("apigateway", "UpdateIntegration"), || {
                 context
@@ -171,8 +135,10 @@ impl Kind for Integration {
                     .api_id(api.as_str())
                     .integration_id(integration.as_str())
                     .integration_type(IntegrationType::from(desired.integration_type.as_str()))
-                    .integration_method("POST")
+                    .integration_method(&desired.method)
                     .integration_uri(&desired.uri)
+                    .timeout_in_millis(desired.timeout_ms)
+                    .connection_type(ConnectionType::from(desired.connection_type.as_str()))
                     .send()
             })
             .await

@@ -12,6 +12,7 @@ pub(crate) mod role;
 pub(crate) mod role_policy;
 pub(crate) mod route;
 pub(crate) mod stage;
+mod superseded;
 #[cfg(test)]
 mod tests;
 pub(crate) mod websocket_api;

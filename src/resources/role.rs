@@ -10,6 +10,7 @@ use crate::diagnostics::Diagnostic;
 use crate::engine::context::{Absence, Context, Known, Operation, all_pages};
 use crate::engine::diff::Change;
 use crate::engine::resource::{Address, Kind, Observed};
+use crate::naming::RoleId;
 
 #[derive(Debug)]
 pub(crate) struct Role;
@@ -143,6 +144,7 @@ impl Kind for Role {
 
     async fn observe(&self, context: &Context) -> Result<Observed<Spec>, Diagnostic> {
         let name = context.names.role();
+        context.known.role.clear();
         let answer = context
             .call(Operation::repeatable("iam", "GetRole"), || context.clients.iam.get_role().role_name(&name).send())
             .await
@@ -152,6 +154,7 @@ impl Kind for Role {
         if let Err(why) = context.ownership(role.tags().iter().map(|tag| (tag.key(), tag.value()))) {
             return Ok(Observed::Foreign(format!("the role {name} {why}")));
         }
+        context.known.role.set(RoleId(role.role_id().to_owned()));
         let trust = policy_document::parse_encoded(role.assume_role_policy_document().unwrap_or_default());
         let Attachments { inline, attached } = attachments(context, &name).await?;
         let ours = context.names.role_policy();
@@ -163,7 +166,7 @@ impl Kind for Role {
     async fn create(&self, context: &Context, desired: &Spec) -> Result<(), Diagnostic> {
         let name = context.names.role();
         let tags = tags(context)?;
-        context
+        let created = context
             .call(Operation::once("iam", "CreateRole"), || {
                 context
                     .clients
@@ -176,8 +179,9 @@ impl Kind for Role {
                     .send()
             })
             .await
-            .map(drop)
-            .doing(|| format!("create the role {name}"))
+            .doing(|| format!("create the role {name}"))?;
+        context.known.role.set(RoleId(created.role.map(|role| role.role_id).unwrap_or_default()));
+        Ok(())
     }
 
     async fn update(&self, context: &Context, observed: &Spec, desired: &Spec, _: &[Change]) -> Result<(), Diagnostic> {
