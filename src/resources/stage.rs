@@ -264,7 +264,11 @@ impl Kind for Stage {
         if observed.owner != desired.owner {
             self.tag(context, &api).await?;
         }
-        let deployment = self.deploy(context, &api, desired.deployment.as_deref().unwrap_or_default()).await?;
+        // The live one stays if it is as wanted: of two alike, one that came late would be taken for it, and stay for ever.
+        let deployment = match observed.deployment == desired.deployment {
+            true => None,
+            false => Some(self.deploy(context, &api, desired.deployment.as_deref().unwrap_or_default()).await?),
+        };
         let settings_differ = observed.throttling_rate != desired.throttling_rate
             || observed.throttling_burst != desired.throttling_burst;
         if settings_differ || observed.deployment != desired.deployment {
@@ -276,7 +280,7 @@ impl Kind for Stage {
                         .update_stage()
                         .api_id(api.as_str())
                         .stage_name(name.as_str())
-                        .deployment_id(&deployment)
+                        .set_deployment_id(deployment.clone())
                         .default_route_settings(route_settings(desired))
                         .send()
                 })
@@ -284,7 +288,7 @@ impl Kind for Stage {
                 .doing(|| format!("update the stage {name} of the API {api}"))?;
         }
         self.delete_route_settings(context, &api, &observed.route_settings).await?;
-        superseded::delete(context, &api, &deployment).await
+        superseded::delete(context, &api, deployment.as_deref().unwrap_or_default()).await
     }
 
     /// Never alone: it goes with its API.
