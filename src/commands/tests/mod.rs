@@ -3,6 +3,7 @@
 //! Settings, by environment: `WEBRTC_AWS_FAULTS=all` strikes reads with every fault too, `WEBRTC_AWS_FAULT_SEED` and
 //! `WEBRTC_AWS_FAULT_PAIRS` choose the random runs.
 
+mod answers;
 mod fault;
 mod pairs;
 mod rig;
