@@ -1,5 +1,6 @@
 //! All kinds under one contract, on a stack in a local AWS.
 
+mod config_module;
 mod contract;
 mod drift;
 mod rig;
