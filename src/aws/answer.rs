@@ -142,18 +142,21 @@ fn look(operation: &Metadata, response: &HttpResponse) -> Result<(), Unreadable>
     }
 }
 
-/// An error must be whole as well: by its code alone "not found" is told from "not permitted" and "not now".
+/// An error must be whole as well, and say what it is: by code and text alone "not found" is told from "not permitted" and "not
+/// now".
 fn look_at_error(operation: &Metadata, response: &HttpResponse, body: &[u8]) -> Result<(), Unreadable> {
     let status = response.status().as_u16();
-    let is_head = operation.name().starts_with("Head");
-    let has_code = response.headers().get("x-amzn-errortype").is_some();
-    if !body.is_empty() {
-        either(body, status)
-    } else if is_head || has_code || response.status().is_server_error() || status == 429 {
-        Ok(())
-    } else {
-        Err(Unreadable::Empty { status })
+    let may_be_silent = operation.name().starts_with("Head") || response.status().is_server_error() || status == 429;
+    if body.is_empty() {
+        return if may_be_silent { Ok(()) } else { Err(Unreadable::Empty { status }) };
     }
+    if body.trim_ascii_start().starts_with(b"<") {
+        return lacks(!has_element(body, "Code", status)?, status, "Code");
+    }
+    let error = json(body, status)?;
+    let says = |name: &str| error.get(name).is_some_and(|text| text.is_string() || text.is_null());
+    let says_something = ["message", "Message", "errorMessage", "__type", "code"].into_iter().any(says);
+    lacks(!says_something, status, "message")
 }
 
 fn is_html(body: &[u8]) -> bool {
@@ -277,13 +280,11 @@ mod tests {
     fn not_found_must_be_said_by_aws() {
         let not_found = br#"{"message":"Invalid API identifier specified"}"#;
         assert_eq!(seen("ApiGatewayV2", "GetRoutes", 404, None, not_found), Ok(()));
-        for body in [&b""[..], b"not found", b"<html>", &not_found[..20]] {
+        for body in [&b""[..], b"not found", b"<html>", &not_found[..20], b"{}", br#"{"message":7}"#, b"<Error/>"] {
             assert!(seen("ApiGatewayV2", "GetRoutes", 404, None, body).is_err());
+            // The header alone does not tell a role that is not there yet from a mistake.
+            assert!(seen("Lambda", "CreateFunction", 400, Some(("x-amzn-errortype", "Exception")), body).is_err());
         }
-        assert_eq!(
-            seen("ApiGatewayV2", "GetRoutes", 404, Some(("x-amzn-errortype", "NotFoundException")), b""),
-            Ok(())
-        );
         assert_eq!(seen("ApiGatewayV2", "GetRoutes", 503, None, b""), Ok(()));
     }
 
