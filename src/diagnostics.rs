@@ -39,6 +39,8 @@ pub enum Code {
     NoLocalAws,
     /// AWS kept saying "not yet" or "too many requests" until the deadline.
     TimedOut,
+    /// What answered is not AWS, or only a part of AWS's answer came.
+    UnreadableAnswer,
     /// AWS refused or failed a call for another reason.
     AwsFailed,
     /// `teardown` would need a confirmation that nobody can give.
@@ -70,6 +72,7 @@ impl Code {
             | Self::CredentialsRefused
             | Self::NoRegion
             | Self::Unreachable
+            | Self::UnreadableAnswer
             | Self::AccessDenied => 3,
             Self::NotOurs | Self::Ambiguous => 4,
             Self::Interrupted => 130,
@@ -141,6 +144,12 @@ impl Diagnostic {
             FailureClass::Unreachable => (
                 Code::Unreachable,
                 "check the network, the region's spelling (--region) and any AWS_ENDPOINT_URL or --endpoint-url"
+                    .to_owned(),
+            ),
+            FailureClass::Unreadable => (
+                Code::UnreadableAnswer,
+                "a proxy, a VPN or a network's sign-in page may stand between this machine and AWS: open any web page to see, check \
+                 HTTPS_PROXY and --endpoint-url, then run the same command again: it continues where this run stopped"
                     .to_owned(),
             ),
             FailureClass::NotReady | FailureClass::Conflict | FailureClass::Throttled | FailureClass::Transient => {

@@ -234,8 +234,11 @@ impl FromStr for GatewayTemplate {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let sample = text.replace("{api}", "api").replace("{stage}", "stage");
-        let scheme_fits = Url::parse(&sample).is_ok_and(|url| matches!(url.scheme(), "ws" | "wss"));
-        if !scheme_fits || !text.contains("{api}") || !text.contains("{stage}") {
+        let scheme_fits = text.starts_with("ws://") || text.starts_with("wss://");
+        // A URL's parser drops line ends and more; this text goes to browsers and to the relay as it is.
+        let as_it_is =
+            Url::parse(&sample).is_ok() && text.chars().all(|c| c.is_ascii_graphic() && !"<>\"'\\^`".contains(c));
+        if !scheme_fits || !as_it_is || !text.contains("{api}") || !text.contains("{stage}") {
             return Err(InvalidName(format!(
                 "{text:?} is no gateway URL; it is a ws:// or wss:// URL with {{api}} and {{stage}} in it, e.g. \
                  'ws://127.0.0.1:4580/_aws/execute-api/{{api}}/{{stage}}'"
@@ -433,6 +436,29 @@ mod tests {
             prop_assert_ne!(a.bucket(), b.bucket());
             prop_assert_ne!(a.role(), b.role());
             prop_assert_ne!(a.function(), b.function());
+        }
+
+        #[test]
+        fn any_stage_name_and_gateway_url_give_legal_urls(
+            stage in prop_oneof![".{0,140}", "[a-zA-Z0-9_$-]{1,140}"],
+            gateway in prop_oneof![".*", "(ws|wss|WS|http)://[a-z0-9.:<%\\\\ \n]{0,12}/\\{api\\}[/?#\t]?\\{stage\\}['\" ]?"],
+        ) {
+            let mut names = names("demo", "us-east-1");
+            if let Ok(stage) = stage.parse::<StageName>() {
+                prop_assert!(stage.as_str().bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-'));
+                names.stage = stage;
+            }
+            if let Ok(gateway) = gateway.parse::<GatewayTemplate>() {
+                names.reach = Reach::Endpoint { url: Url::parse("http://h:1").unwrap(), gateway: Some(gateway) };
+            }
+            let api = ApiId("abcdefghij".into());
+            for (url, schemes) in
+                [(names.websocket_url(&api), ["ws", "wss"]), (names.connections_endpoint(&api), ["http", "https"])]
+            {
+                let parsed = Url::parse(&url);
+                prop_assert!(parsed.is_ok_and(|url| schemes.contains(&url.scheme()) && url.has_host()), "{url:?}");
+                prop_assert!(url.chars().all(|c| c.is_ascii_graphic() && !"<>\"'".contains(c)), "{url:?}");
+            }
         }
 
         #[test]

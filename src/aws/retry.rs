@@ -42,7 +42,7 @@ fn patience(class: FailureClass, repeat: Repeat) -> Option<Patience> {
         FailureClass::Conflict => patience(100, 2_000, 90),
         // Windows of 5 to 30 s (AWS-FACTS B3).
         FailureClass::Throttled => patience(500, 8_000, 120),
-        FailureClass::Transient if repeat == Repeat::Safe => patience(100, 2_000, 20),
+        FailureClass::Transient | FailureClass::Unreadable if repeat == Repeat::Safe => patience(100, 2_000, 20),
         FailureClass::Unreachable => patience(100, 500, 2),
         _ => None,
     }
@@ -197,6 +197,8 @@ mod tests {
     async fn a_create_whose_answer_was_lost_is_not_repeated_blindly() {
         assert_eq!(run(Repeat::OnlyIfNotSent, FailureClass::Transient, 1).await.1, 1);
         assert_eq!(run(Repeat::Safe, FailureClass::Transient, 1).await.1, 2);
+        assert_eq!(run(Repeat::OnlyIfNotSent, FailureClass::Unreadable, 1).await.1, 1);
+        assert_eq!(run(Repeat::Safe, FailureClass::Unreadable, 1).await.1, 2);
     }
 
     #[tokio::test(start_paused = true)]

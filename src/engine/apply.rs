@@ -190,7 +190,8 @@ async fn converge(resource: &dyn Resource, context: &Context, mut observed: Obse
 }
 
 fn may_have_happened(problem: &Diagnostic) -> bool {
-    problem.aws.as_ref().is_some_and(|aws| matches!(aws.class, FailureClass::Transient | FailureClass::AlreadyExists))
+    use FailureClass::{AlreadyExists, Transient, Unreadable};
+    problem.aws.as_ref().is_some_and(|aws| matches!(aws.class, Transient | Unreadable | AlreadyExists))
 }
 
 fn not_ours(address: Address, what: &str) -> Diagnostic {

@@ -14,6 +14,7 @@ pub(crate) mod call;
 mod chunked;
 mod dispatch;
 pub(crate) mod faults;
+pub(crate) mod garbling;
 pub(crate) mod gateway;
 pub(crate) mod iam;
 pub(crate) mod lambda;
@@ -30,6 +31,7 @@ mod xml;
 
 pub use call::{CallRecord, Service, UnknownService};
 pub use faults::{Fault, FaultHit, FaultRule, Faults, InvalidFaultRule};
+pub use garbling::Garbling;
 pub use server::{LocalAws, LocalError};
 pub use signature::{DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY};
 pub use world::{LocalOptions, LogLine, Timings};

@@ -72,6 +72,12 @@ impl ObjectSpec {
     }
 }
 
+/// The generated configuration. JSON is JavaScript; `<` is escaped so that nobody who puts it into a page ends a script early.
+pub(super) fn config_module(websocket_url: &str, ice_servers: &[IceServer]) -> String {
+    let settings = json!({ "websocketUrl": websocket_url, "iceServers": ice_servers }).to_string();
+    format!("export default Object.freeze({});\n", settings.replace('<', "\\u003c"))
+}
+
 /// What is at a key, and whether it carries our mark.
 struct Found {
     key: String,
@@ -90,11 +96,7 @@ impl Objects {
 
     /// The page's files and the generated configuration, which replaces one of that name.
     fn wanted(&self, known: &Known) -> BTreeMap<String, PageFile> {
-        let settings = json!({
-            "websocketUrl": self.names.websocket_url(&known.api_or_placeholder()),
-            "iceServers": self.ice_servers,
-        });
-        let module = format!("export default Object.freeze({settings});\n");
+        let module = config_module(&self.names.websocket_url(&known.api_or_placeholder()), &self.ice_servers);
         let mut files = self.page.files().clone();
         files.insert(CONFIG_OBJECT.to_owned(), PageFile::generated(CONFIG_OBJECT, module));
         files

@@ -6,6 +6,7 @@
 //! failure says how to run it again.
 
 mod acts;
+mod answers;
 mod bucket;
 mod damage;
 mod elsewhere;
