@@ -120,10 +120,16 @@ impl Stage {
 
     /// The deployment with this fingerprint: one that an interrupted run left, or a new one.
     async fn deploy(&self, context: &Context, api: &ApiId, fingerprint: &str) -> Result<String, Diagnostic> {
-        let existing = self.deployments(context, api).await?.into_iter().find(|deployment| {
+        let (deployments, stages) = tokio::join!(self.deployments(context, api), self.stages(context, api));
+        let stages = stages?;
+        let is_live =
+            |deployment: &Deployment| stages.iter().any(|stage| stage.deployment_id() == deployment.deployment_id());
+        let fitting = deployments?.into_iter().filter(|deployment| {
             fingerprint_of(deployment) == Some(fingerprint)
                 && deployment.deployment_status() != Some(&DeploymentStatus::Failed)
         });
+        // Of two runs at once, each may have made one: the one that is live stays.
+        let existing = fitting.max_by_key(is_live);
         let id = match existing.and_then(|deployment| deployment.deployment_id) {
             Some(id) => id,
             None => context
