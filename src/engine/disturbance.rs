@@ -50,9 +50,12 @@ pub(super) async fn explained(
     .leaving(named(&is_there))
 }
 
-/// What a call says whose ground somebody takes away. Credentials, permissions and the network have reasons of their own.
+/// What a call says whose ground somebody takes away; or a teardown waits for what is made anew. Credentials, permissions and the
+/// network have reasons of their own.
 fn may_be_another_runs_doing(problem: &Diagnostic) -> bool {
     use FailureClass::{AlreadyExists, Conflict, NotFound, NotReady, Other};
-    let class = problem.aws.as_ref().map(|aws| aws.class);
-    matches!(class, Some(AlreadyExists | Conflict | NotFound | NotReady | Other))
+    match &problem.aws {
+        Some(aws) => matches!(aws.class, AlreadyExists | Conflict | NotFound | NotReady | Other),
+        None => problem.code == Code::TimedOut,
+    }
 }

@@ -5,6 +5,7 @@
 #![cfg(unix)]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
 #![allow(unreachable_pub, reason = "no interface")]
+#![allow(clippy::print_stdout, clippy::large_enum_variant, reason = "the tables of the sweep; few worlds at a time")]
 
 use std::time::Duration;
 
