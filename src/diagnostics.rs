@@ -47,6 +47,10 @@ pub enum Code {
     Declined,
     /// After `teardown` something of the stack is still there.
     Leftover,
+    /// `verify` was asked about a stack that is not there, or only half.
+    NotDeployed,
+    /// The stack stands, and does not do what it is for.
+    CheckFailed,
     /// The run was interrupted by a signal.
     Interrupted,
     /// A file or socket on this machine failed.
@@ -68,6 +72,7 @@ impl Code {
             | Self::Unreachable
             | Self::AccessDenied => 3,
             Self::NotOurs | Self::Ambiguous => 4,
+            Self::CheckFailed => 6,
             Self::Interrupted => 130,
             _ => 1,
         }

@@ -5,3 +5,4 @@ pub(crate) mod classify;
 pub(crate) mod clients;
 pub(crate) mod failure;
 pub(crate) mod retry;
+pub(crate) mod visitor;
