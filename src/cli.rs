@@ -164,7 +164,7 @@ pub(crate) struct VerifyOptions {
     ///
     /// Default: 60 for a stack that was deployed in the last five minutes, because AWS needs a while until everything is in effect
     /// everywhere; otherwise 10.
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=3600))]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=3600), help_heading = "Checks")]
     pub(crate) patience: Option<u64>,
 }
 

@@ -58,7 +58,7 @@ impl Verification<'_> {
         if links::kind(&answer.content_type) != Some(Kind::Html) {
             return Err(wrong_type(&url, &answer, "text/html"));
         }
-        Ok((Passed::saw(&*answer.content_type), Document { url, answer }))
+        Ok((Passed::saw(answer.content_type.clone()), Document { url, answer }))
     }
 
     /// Follows every link, level by level.
