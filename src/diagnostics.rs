@@ -53,6 +53,10 @@ pub enum Code {
     Disturbed,
     /// Nothing of the stack is in this region, but it seems to stand in another one.
     Elsewhere,
+    /// `verify` was asked about a stack that is not there, or only half.
+    NotDeployed,
+    /// The stack stands, and does not do what it is for.
+    CheckFailed,
     /// The run was interrupted by a signal.
     Interrupted,
     /// A file or socket on this machine failed.
@@ -75,6 +79,7 @@ impl Code {
             | Self::UnreadableAnswer
             | Self::AccessDenied => 3,
             Self::NotOurs | Self::Ambiguous => 4,
+            Self::CheckFailed => 6,
             Self::Interrupted => 130,
             _ => 1,
         }

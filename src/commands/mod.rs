@@ -14,6 +14,7 @@ mod teardown;
 #[cfg(test)]
 mod tests;
 mod up;
+mod verify;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -81,6 +82,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Up(options) => ("up", Some(&options.stack.name)),
         Command::Plan(options) => ("plan", Some(&options.stack.name)),
         Command::Status(options) => ("status", Some(&options.stack.name)),
+        Command::Verify(options) => ("verify", Some(&options.stack.name)),
         Command::Teardown(options) => ("teardown", Some(&options.stack.name)),
         Command::Local(_) => ("local", None),
         Command::Build(_) => ("build", None),
@@ -141,6 +143,7 @@ async fn carry_out(cli: &Cli, run: &Run) -> Ending {
         Command::Up(options) => up::run(options, run).await,
         Command::Plan(options) => plan::run(options, run).await.into(),
         Command::Status(options) => status::run(options, run).await.into(),
+        Command::Verify(options) => verify::run(options, run).await.into(),
         Command::Teardown(options) => teardown::run(options, cli.output.output, run).await.into(),
         Command::Local(options) => local::run(options, run).await.into(),
         Command::Build(options) => build::run(options, run).await.into(),

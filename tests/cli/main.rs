@@ -7,3 +7,4 @@ mod help;
 mod lifecycle;
 mod program;
 mod signals;
+mod verify;
