@@ -102,11 +102,11 @@ pub struct Diagnostic {
     /// What to do next.
     pub hint: String,
     /// Resources that this run leaves behind, by address.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub left_behind: Vec<String>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    pub left_behind: Box<[String]>,
     /// What went wrong besides, of other causes: `finished` has it as `further_problems`.
     #[serde(skip)]
-    pub(crate) further: Vec<Diagnostic>,
+    pub(crate) further: Box<[Diagnostic]>,
 }
 
 impl Diagnostic {
@@ -118,8 +118,8 @@ impl Diagnostic {
             aws: None,
             also: Vec::new(),
             hint: hint.into(),
-            left_behind: Vec::new(),
-            further: Vec::new(),
+            left_behind: Box::default(),
+            further: Box::default(),
         }
     }
 
@@ -213,7 +213,7 @@ impl Diagnostic {
 
     /// The same problem, with what it leaves behind.
     pub(crate) fn leaving(mut self, left_behind: Vec<String>) -> Self {
-        self.left_behind = left_behind;
+        self.left_behind = left_behind.into();
         self
     }
 }

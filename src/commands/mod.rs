@@ -119,7 +119,7 @@ fn finish(ending: Ending, interrupted: u8, events: &Events) -> ExitCode {
         None => 0,
     };
     let Ending { changed, outputs, mut problem, .. } = ending;
-    let further_problems = problem.as_mut().map(|problem| std::mem::take(&mut problem.further)).unwrap_or_default();
+    let further_problems = problem.as_mut().map(|problem| std::mem::take(&mut problem.further)).unwrap_or_default().into_vec();
     events.emit(Event::Finished { ok: problem.is_none(), changed, outputs, problem, further_problems });
     ExitCode::from(exit_code)
 }

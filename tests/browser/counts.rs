@@ -1,5 +1,5 @@
-//! What has to work every single time. `WEBRTC_AWS_TEST_COUNTS=full`, as `tests/run` sets it, makes as many calls as are
-//! promised; without it a tenth of them.
+//! What has to work every single time. `WEBRTC_AWS_TEST_COUNTS=full` makes as many calls as are promised; without it a tenth of
+//! them.
 
 use serde_json::json;
 

@@ -1,7 +1,7 @@
 //! The real program over HTTP, killed with `kill -9` at each of its writes, interrupted in each of its phases, and met by another
 //! run of itself: against the local AWS, and against an emulator that we did not write.
 //!
-//! By default a part of all this, in under two minutes; `WEBRTC_AWS_FAULTS=all` runs everything, and so does `tests/run`.
+//! By default a part of all this, in under two minutes; `WEBRTC_AWS_KILLS=all` runs everything, and so does `tests/run`.
 #![cfg(unix)]
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
 #![allow(unreachable_pub, reason = "no interface")]
@@ -22,7 +22,7 @@ mod world;
 
 /// Whether everything is to be run.
 fn everything() -> bool {
-    std::env::var("WEBRTC_AWS_FAULTS").is_ok_and(|value| value == "all")
+    std::env::var("WEBRTC_AWS_KILLS").is_ok_and(|value| value == "all")
 }
 
 /// What only a failing test waits for to the end.

@@ -191,11 +191,15 @@ fn unfinished_uploads_are_aborted_page_by_page() {
             let create = owner.s3.create_multipart_upload().bucket(&owner.bucket).key("one key");
             create.send().await.map(drop).unwrap();
         }
-        for key in ODD_KEYS {
+        // The answer to CreateMultipartUpload repeats the key in XML, which cannot carry all of them.
+        let keys = ODD_KEYS.into_iter().filter(|key| !key.contains(['\u{1}', '\u{fffe}']));
+        let mut uploads = 1_003;
+        for key in keys {
             owner.begin_upload(key).await;
+            uploads += 1;
         }
         let seen = owner.assert_gone().await;
-        assert_eq!(times(&seen, "s3:AbortMultipartUpload"), 1_003 + ODD_KEYS.len());
+        assert_eq!(times(&seen, "s3:AbortMultipartUpload"), uploads);
     });
 }
 
@@ -320,7 +324,7 @@ fn mfa_delete_is_named_as_the_possible_cause() {
         put.mfa("device 123456").send().await.unwrap();
         Act::Up.run(&owner.rig).await.succeeded();
         let seen = owner.assert_stuck(Code::AccessDenied, &["Mfa Authentication", "MFA delete", "root user"]).await;
-        assert_eq!(seen.problem().left_behind, ["bucket.page", "objects.page"]);
+        assert_eq!(*seen.problem().left_behind, ["bucket.page", "objects.page"]);
     });
 }
 
@@ -399,7 +403,7 @@ fn what_is_put_there_while_it_is_emptied_is_told() {
             },
         });
         let seen = owner.assert_stuck(Code::Leftover, &["not empty", "run 'teardown' again"]).await;
-        assert_eq!(seen.problem().left_behind, ["bucket.page"]);
+        assert_eq!(*seen.problem().left_behind, ["bucket.page"]);
         owner.assert_gone().await;
     });
 }
