@@ -7,6 +7,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::aws::failure::{AwsFailure, FailureClass};
+use crate::permissions;
 
 /// What kind of problem it is. Stable: scripts may match on the spelling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -112,14 +113,7 @@ impl Diagnostic {
                  AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, and this machine's clock"
                     .to_owned(),
             ),
-            FailureClass::AccessDenied => (
-                Code::AccessDenied,
-                format!(
-                    "let these credentials make the call {}:{} (an administrator, a permissions boundary or an organization \
-                     policy may forbid it; the README lists the permissions), then run the command again",
-                    failure.service, failure.operation
-                ),
-            ),
+            FailureClass::AccessDenied => (Code::AccessDenied, permissions::missing(&failure).hint()),
             FailureClass::Unreachable => (
                 Code::Unreachable,
                 "check the network, the region's spelling (--region) and any AWS_ENDPOINT_URL or --endpoint-url"

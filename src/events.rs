@@ -8,6 +8,7 @@ use crate::engine::outputs::Outputs;
 use crate::engine::plan::{Action, Plan};
 use crate::engine::resource::Address;
 use crate::engine::status::ResourceStatus;
+use crate::permissions::Document;
 
 /// One thing that happened. The first event of a run is always [`Event::Started`], the last always [`Event::Finished`].
 #[derive(Clone, Debug, Serialize)]
@@ -126,6 +127,15 @@ pub enum Event {
         /// The processor that it runs on.
         architecture: String,
     },
+    /// An IAM document was made (`policy`).
+    Policy {
+        /// What it is.
+        kind: PolicyKind,
+        /// Its size as IAM counts it, without white space.
+        characters: usize,
+        /// The document.
+        document: Document,
+    },
     /// The stack stands. `up --local` goes on after it.
     Ready {
         /// URLs and ids.
@@ -151,6 +161,16 @@ pub enum Event {
         #[serde(skip_serializing_if = "Option::is_none")]
         problem: Option<Diagnostic>,
     },
+}
+
+/// The kinds of IAM documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyKind {
+    /// What credentials may do.
+    Permissions,
+    /// Who may take a role.
+    Trust,
 }
 
 /// What sends a run to another endpoint than AWS's own.

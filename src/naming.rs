@@ -1,6 +1,10 @@
 //! Every name, ARN, tag and URL of a stack. Nothing else formats names, so that `up`, `teardown` and a reader of the AWS
 //! console always agree on what belongs to whom.
 
+mod partition;
+mod patterns;
+mod role_path;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -8,6 +12,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use url::Url;
+
+pub use patterns::StackPattern;
+pub(crate) use patterns::{ANY, Patterns};
+pub use role_path::RolePath;
 
 /// The tag that marks a resource as ours; its value is the stack name.
 pub(crate) const OWNER_TAG: &str = "webrtc-aws:stack";
@@ -197,21 +205,6 @@ id!(
     RouteId
 );
 
-impl Partition {
-    /// The DNS suffix of the partition's public endpoints.
-    pub(crate) fn dns_suffix(&self) -> &'static str {
-        match self.as_str() {
-            "aws-cn" => "amazonaws.com.cn",
-            "aws-eusc" => "amazonaws.eu",
-            "aws-iso" => "c2s.ic.gov",
-            "aws-iso-b" => "sc2s.sgov.gov",
-            "aws-iso-e" => "cloud.adc-e.uk",
-            "aws-iso-f" => "csp.hci.ic.gov",
-            _ => "amazonaws.com",
-        }
-    }
-}
-
 /// Where the public endpoints of a stack are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
@@ -250,6 +243,7 @@ pub(crate) struct Names {
     pub(crate) account: AccountId,
     pub(crate) region: Region,
     pub(crate) reach: Reach,
+    pub(crate) role_path: RolePath,
 }
 
 impl Names {
@@ -296,7 +290,7 @@ impl Names {
     }
 
     pub(crate) fn role_arn(&self) -> String {
-        format!("arn:{}:iam::{}:role/{}", self.partition, self.account, self.role())
+        format!("arn:{}:iam::{}:role{}{}", self.partition, self.account, self.role_path, self.role())
     }
 
     pub(crate) fn function_arn(&self) -> String {
@@ -377,6 +371,7 @@ mod tests {
             account: AccountId("123456789012".into()),
             region: Region(region.into()),
             reach: Reach::Aws,
+            role_path: RolePath::default(),
         }
     }
 

@@ -7,6 +7,7 @@ mod local;
 mod local_aws;
 mod place;
 mod plan;
+mod policy;
 mod session;
 mod status;
 mod teardown;
@@ -18,7 +19,7 @@ use std::process::ExitCode;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, PolicyOptions};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::observe::interrupted;
 use crate::engine::outputs::Outputs;
@@ -72,11 +73,13 @@ impl From<Result<Self, Diagnostic>> for Ending {
 /// Runs a command line from its first event to its exit code.
 pub fn run(cli: &Cli) -> ExitCode {
     let (events, reporter) = Reporter::start(&cli.output);
-    let (command, stack) = match &cli.command {
+    let (command, stack): (_, Option<&dyn std::fmt::Display>) = match &cli.command {
         Command::Up(options) => ("up", Some(&options.stack.name)),
         Command::Plan(options) => ("plan", Some(&options.stack.name)),
         Command::Status(options) => ("status", Some(&options.stack.name)),
         Command::Teardown(options) => ("teardown", Some(&options.stack.name)),
+        Command::Policy(PolicyOptions { stacks: Some(stacks), .. }) => ("policy", Some(stacks)),
+        Command::Policy(options) => ("policy", Some(&options.name)),
         Command::Local(_) => ("local", None),
         Command::Build(_) => ("build", None),
     };
@@ -115,6 +118,7 @@ async fn execute(cli: &Cli, events: &Events) -> (Ending, u8) {
         Command::Plan(options) => plan::run(options, &run).await.into(),
         Command::Status(options) => status::run(options, &run).await.into(),
         Command::Teardown(options) => teardown::run(options, cli.output.output, &run).await.into(),
+        Command::Policy(options) => policy::run(options, &run).await.into(),
         Command::Local(options) => local::run(options, &run).await.into(),
         Command::Build(options) => build::run(options, &run).await.into(),
     };

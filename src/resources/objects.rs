@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::{BUCKET, Doing, OBJECTS, WEBSOCKET_API};
+use crate::aws::failure::AwsFailure;
 use crate::config::IceServer;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation, all_pages};
@@ -294,6 +295,12 @@ impl Objects {
                 .doing(|| format!("delete objects of the bucket {bucket}"))?;
             // A 200 may carry a refusal for each key (AWS-FACTS E5).
             if let Some(refused) = answer.errors().first() {
+                let message = refused.message().unwrap_or_default();
+                if message.contains("not authorized to perform") {
+                    let code = refused.code().unwrap_or_default().to_owned();
+                    let failure = AwsFailure::in_an_answer("s3", "DeleteObjects", code, message.to_owned());
+                    return Err(failure).doing(|| format!("delete objects of the bucket {bucket}"));
+                }
                 return Err(Diagnostic::new(
                     Code::Leftover,
                     format!(
@@ -303,7 +310,8 @@ impl Objects {
                         refused.message().unwrap_or_default(),
                         refused.code().unwrap_or_default()
                     ),
-                    "remove the object lock, legal hold or denying policy, then run the command again",
+                    "remove the object lock, legal hold or denying policy, or see to s3:DeleteObject and s3:DeleteObjectVersion, \
+                     then run the command again",
                 ));
             }
         }

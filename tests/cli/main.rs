@@ -5,5 +5,6 @@
 mod bad_days;
 mod help;
 mod lifecycle;
+mod policy;
 mod program;
 mod signals;

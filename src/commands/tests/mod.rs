@@ -5,6 +5,7 @@
 
 mod fault;
 mod pairs;
+mod permissions;
 mod rig;
 mod shape;
 mod sweep;

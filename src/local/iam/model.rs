@@ -1,6 +1,6 @@
 //! The roles of the account.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -12,11 +12,22 @@ use super::super::tags::Tags;
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Store {
     pub(super) roles: BTreeMap<String, Role>,
+    /// Documents of managed policies, by ARN: part of how the account is set up, not of what is in it.
+    #[serde(skip)]
+    pub(crate) managed_policies: BTreeMap<String, Value>,
 }
 
 impl Store {
     pub(crate) fn role(&self, name: &str) -> Option<&Role> {
         self.roles.get(name)
+    }
+
+    /// The policies that give a role rights, and the boundary that limits them, as far as their documents are known.
+    pub(super) fn documents(&self, role: &Role) -> (Vec<Value>, Option<Value>) {
+        let managed = role.attached_policies.values().filter_map(|arn| self.managed_policies.get(arn));
+        let given = role.inline_policies.values().chain(managed).cloned().collect();
+        let limit = role.permissions_boundary.as_ref().and_then(|arn| self.managed_policies.get(arn)).cloned();
+        (given, limit)
     }
 
     pub(crate) fn role_by_arn(&self, arn: &str) -> Option<&Role> {
@@ -41,6 +52,9 @@ pub(crate) struct Role {
     pub(crate) inline_policies: BTreeMap<String, Value>,
     /// ARNs of managed policies by policy name.
     pub(crate) attached_policies: BTreeMap<String, String>,
+    /// Names of the instance profiles that hold the role.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) instance_profiles: BTreeSet<String>,
     /// On the clock of the propagation delays (AWS-FACTS C1).
     #[serde(skip)]
     pub(crate) created_at: Instant,

@@ -83,7 +83,20 @@ pub(super) fn run(world: &World, form: &Form) -> Result<String, AwsError> {
                     });
                     Ok(xml::element("AttachedPolicies", &members) + &rest)
                 }
-                "ListInstanceProfilesForRole" => Ok("<InstanceProfiles/><IsTruncated>false</IsTruncated>".to_owned()),
+                "ListInstanceProfilesForRole" => Ok(instance_profiles(world, role)),
+                "RemoveRoleFromInstanceProfile" => {
+                    let name = form.name("InstanceProfileName", POLICY_NAME_LENGTH)?;
+                    let gone = format!("Instance Profile {name} cannot be found.");
+                    role.instance_profiles.take(name).ok_or_else(|| no_such_entity(gone)).map(|_| String::new())
+                }
+                "PutRolePermissionsBoundary" => {
+                    role.permissions_boundary = Some(boundary(form.required("PermissionsBoundary")?)?);
+                    Ok(String::new())
+                }
+                "DeleteRolePermissionsBoundary" => {
+                    let gone = format!("The role with name {} has no permissions boundary.", role.name);
+                    role.permissions_boundary.take().ok_or_else(|| no_such_entity(gone)).map(|_| String::new())
+                }
                 // `super::OPERATIONS` lets nothing else through.
                 other => Err(AwsError::new(StatusCode::BAD_REQUEST, "InvalidAction", format!("No action {other}."))),
             }
@@ -108,14 +121,7 @@ fn create_role(world: &World, store: &mut Store, form: &Form) -> Result<String, 
         Some(Ok(seconds @ 3600..=43200)) => seconds,
         Some(_) => return Err(validation("maxSessionDuration must be a number from 3600 to 43200.".to_owned())),
     };
-    let permissions_boundary = form.get("PermissionsBoundary").map(str::to_owned);
-    if permissions_boundary.as_ref().is_some_and(|arn| !is_policy_arn(arn)) {
-        return Err(AwsError::new(
-            StatusCode::BAD_REQUEST,
-            "InvalidInput",
-            "ARN of the permissions boundary is not valid.",
-        ));
-    }
+    let permissions_boundary = form.get("PermissionsBoundary").map(boundary).transpose()?;
     let assume_role_policy = policy::parse(form.required("AssumeRolePolicyDocument")?, PolicyKind::Trust)?;
     let tags = form.tags()?;
     // Role names are compared without regard to case.
@@ -135,6 +141,7 @@ fn create_role(world: &World, store: &mut Store, form: &Form) -> Result<String, 
         assume_role_policy,
         inline_policies: Default::default(),
         attached_policies: Default::default(),
+        instance_profiles: Default::default(),
         created_at: world.now(),
         created: jiff::Timestamp::now(),
     };
@@ -160,6 +167,9 @@ fn delete_role(store: &mut Store, form: &Form) -> Result<String, AwsError> {
     }
     if !role.attached_policies.is_empty() {
         return conflict("Cannot delete entity, must detach all policies first.");
+    }
+    if !role.instance_profiles.is_empty() {
+        return conflict("Cannot delete entity, must remove roles from instance profile first.");
     }
     let name = role.name.clone();
     store.roles.remove(&name);
@@ -199,6 +209,28 @@ fn managed_policy(form: &Form) -> Result<(String, String), AwsError> {
         Some((_, name)) if is_policy_arn(arn) => Ok((name.to_owned(), arn.to_owned())),
         _ => Err(AwsError::new(StatusCode::BAD_REQUEST, "InvalidInput", format!("ARN {arn} is not valid."))),
     }
+}
+
+fn boundary(arn: &str) -> Result<String, AwsError> {
+    let invalid = "ARN of the permissions boundary is not valid.";
+    is_policy_arn(arn)
+        .then(|| arn.to_owned())
+        .ok_or_else(|| AwsError::new(StatusCode::BAD_REQUEST, "InvalidInput", invalid))
+}
+
+fn instance_profiles(world: &World, role: &Role) -> String {
+    let members = xml::list("member", &role.instance_profiles, |name| {
+        [
+            xml::text("Path", "/"),
+            xml::text("InstanceProfileName", name),
+            xml::text("InstanceProfileId", "AIPAAAAAAAAAAAAAAAAA"),
+            xml::text("Arn", format!("arn:aws:iam::{}:instance-profile/{name}", world.options.account)),
+            xml::text("CreateDate", role.created.strftime("%Y-%m-%dT%H:%M:%SZ")),
+            xml::element("Roles", &xml::element("member", &role_summary(role))),
+        ]
+        .concat()
+    });
+    xml::element("InstanceProfiles", &members) + "<IsTruncated>false</IsTruncated>"
 }
 
 fn is_policy_arn(arn: &str) -> bool {
