@@ -110,7 +110,10 @@ impl Scenario {
             iam.put_role_permissions_boundary().role_name(ROLE).permissions_boundary(BOUNDARY).send().await.unwrap();
         }
         let api = shape::apis(&rig.snapshot()).remove(0);
-        api_gateway.update_api().api_id(api).name("renamed").send().await.unwrap();
+        api_gateway.update_api().api_id(&api).name("renamed").send().await.unwrap();
+        // As an interrupted run leaves one.
+        let deployment = api_gateway.create_deployment().api_id(api).description("webrtc-aws 0123456789abcdef");
+        deployment.send().await.unwrap();
     }
 
     async fn run(self, rig: &Rig) -> Result<Ending, Diagnostic> {

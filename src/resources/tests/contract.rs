@@ -14,12 +14,13 @@ use crate::local::Fault;
 use crate::resources::{BUCKET, FUNCTION, INTEGRATION, LOG_GROUP, OBJECTS, ROLE, STAGE, WEBSOCKET_API};
 
 /// What no hand can change from outside, and why.
-const FIXED: [(&str, &str, &str); 5] = [
+const FIXED: [(&str, &str, &str); 6] = [
     ("bucket", "encryption", "the local AWS carries no KMS, and nothing but AES256 and KMS exists"),
     ("function", "state", "Lambda alone sets it"),
     ("function", "architecture", "the local AWS takes only what this machine can run"),
     ("integration", "integration_type", "the local AWS carries AWS_PROXY only"),
     ("route", "authorization", "the local AWS carries NONE only"),
+    ("role", "path", "IAM cannot move a role: another path is refused"),
 ];
 
 #[tokio::test]
