@@ -337,7 +337,8 @@ pub(crate) struct LocalOptions {
     /// Make calls go wrong: SERVICE:OPERATION[#N]=FAULT, e.g. 'lambda:CreateFunction#1=throttle'; may be repeated
     ///
     /// '*' stands for any service or operation, '#N' for the N-th such call. The faults: latency:40ms, throttle,
-    /// fail:STATUS:CODE[:MESSAGE], lost (done, but the answer is lost), hang, hang-after (done, never answered), kill.
+    /// fail:STATUS:CODE[:MESSAGE], lost (done, but the answer is lost), hang, hang-after (done, never answered), kill,
+    /// garbled:HOW (done, but the answer is spoilt: empty, truncated, reset, html:STATUS and more).
     #[arg(long, value_name = "SPEC")]
     pub(crate) fault: Vec<FaultRule>,
 }

@@ -40,6 +40,8 @@ pub enum Code {
     NoLocalAws,
     /// AWS kept saying "not yet" or "too many requests" until the deadline.
     TimedOut,
+    /// What answered is not AWS, or only a part of AWS's answer came.
+    UnreadableAnswer,
     /// AWS refused or failed a call for another reason.
     AwsFailed,
     /// `teardown` would need a confirmation that nobody can give.
@@ -48,6 +50,10 @@ pub enum Code {
     Declined,
     /// After `teardown` something of the stack is still there.
     Leftover,
+    /// Something else changed the stack while the run was working: another run, or somebody by hand.
+    Disturbed,
+    /// Nothing of the stack is in this region, but it seems to stand in another one.
+    Elsewhere,
     /// The run was interrupted by a signal.
     Interrupted,
     /// A file or socket on this machine failed.
@@ -67,6 +73,7 @@ impl Code {
             | Self::CredentialsRefused
             | Self::NoRegion
             | Self::Unreachable
+            | Self::UnreadableAnswer
             | Self::AccessDenied => 3,
             Self::NotOurs | Self::Ambiguous => 4,
             Self::Interrupted => 130,
@@ -85,17 +92,31 @@ pub struct Diagnostic {
     /// What AWS said, where AWS said something.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aws: Option<Box<AwsFailure>>,
+    /// What else failed for the same reason, where that asks for something else as well.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
     /// What to do next.
     pub hint: String,
     /// Resources that this run leaves behind, by address.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left_behind: Vec<String>,
+    /// What went wrong besides, of other causes: `finished` has it as `further_problems`.
+    #[serde(skip)]
+    pub(crate) further: Vec<Diagnostic>,
 }
 
 impl Diagnostic {
     /// A problem that does not come from an AWS answer.
     pub fn new(code: Code, summary: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { code, summary: summary.into(), aws: None, hint: hint.into(), left_behind: Vec::new() }
+        Self {
+            code,
+            summary: summary.into(),
+            aws: None,
+            also: Vec::new(),
+            hint: hint.into(),
+            left_behind: Vec::new(),
+            further: Vec::new(),
+        }
     }
 
     /// A problem that AWS reported while we were `doing` something ("create the bucket …").
@@ -119,6 +140,12 @@ impl Diagnostic {
                 "check the network, the region's spelling (--region) and any AWS_ENDPOINT_URL or --endpoint-url"
                     .to_owned(),
             ),
+            FailureClass::Unreadable => (
+                Code::UnreadableAnswer,
+                "a proxy, a VPN or a network's sign-in page may stand between this machine and AWS: open any web page to see, check \
+                 HTTPS_PROXY and --endpoint-url, then run the same command again: it continues where this run stopped"
+                    .to_owned(),
+            ),
             FailureClass::NotReady | FailureClass::Conflict | FailureClass::Throttled | FailureClass::Transient => {
                 (Code::TimedOut, "run the same command again: it continues where this run stopped".to_owned())
             }
@@ -129,12 +156,47 @@ impl Diagnostic {
                     .to_owned(),
             ),
         };
-        Self {
-            code,
-            summary: format!("could not {doing}"),
-            aws: Some(Box::new(failure)),
-            hint,
-            left_behind: Vec::new(),
+        Self { aws: Some(Box::new(failure)), ..Self::new(code, format!("could not {doing}"), hint) }
+    }
+
+    /// All problems of a run as one: the first, each other cause once behind it.
+    pub(crate) fn of_all(problems: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let mut causes: Vec<Self> = Vec::new();
+        for mut problem in problems {
+            let further = std::mem::take(&mut problem.further);
+            for problem in std::iter::once(problem).chain(further) {
+                match causes.iter_mut().find(|known| known.cause() == problem.cause()) {
+                    Some(known) => known.absorb(&problem),
+                    None => causes.push(problem),
+                }
+            }
+        }
+        let mut causes = causes.into_iter();
+        let mut first = causes.next()?;
+        first.further = causes.collect();
+        Some(first)
+    }
+
+    /// What tells one cause from another. Credentials, permissions and the network fail every step alike, each in its own words.
+    fn cause(&self) -> (Code, Option<&str>, &str) {
+        let answered = self.aws.as_ref().and_then(|aws| aws.code.as_deref());
+        match self.code {
+            Code::NoCredentials
+            | Code::CredentialsRefused
+            | Code::Unreachable
+            | Code::AccessDenied
+            | Code::Interrupted => (self.code, None, ""),
+            Code::TimedOut if answered.is_some() => (self.code, answered, ""),
+            _ => (self.code, answered, &self.summary),
+        }
+    }
+
+    /// Takes in another problem of the same cause: a right that is missing as well must be named, or it is missing again.
+    fn absorb(&mut self, other: &Self) {
+        let Some(aws) = other.aws.as_ref().filter(|_| other.hint != self.hint) else { return };
+        let line = format!("{} ({}:{})", other.summary, aws.service, aws.operation);
+        if !self.also.contains(&line) {
+            self.also.push(line);
         }
     }
 
@@ -152,5 +214,55 @@ impl fmt::Display for Diagnostic {
             write!(f, ": {aws}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(doing: &str, operation: &'static str, code: &str, class: FailureClass) -> Diagnostic {
+        let failure = AwsFailure {
+            service: "iam",
+            operation,
+            code: Some(code.to_owned()),
+            message: "no".to_owned(),
+            request_id: None,
+            status: Some(400),
+            class,
+        };
+        Diagnostic::from_aws(doing, failure)
+    }
+
+    #[test]
+    fn each_cause_is_told_once_and_none_is_lost() {
+        let denied = |doing, operation| failed(doing, operation, "AccessDenied", FailureClass::AccessDenied);
+        let expired = |doing| failed(doing, "GetRole", "ExpiredToken", FailureClass::Credentials);
+        let problem = Diagnostic::of_all([
+            denied("create a", "CreateRole"),
+            denied("tag b", "TagRole"),
+            denied("create c", "CreateRole"),
+            expired("look at d"),
+            expired("look at e"),
+            failed("put f", "PutRolePolicy", "MalformedPolicyDocument", FailureClass::Other),
+            failed("put g", "PutRolePolicy", "MalformedPolicyDocument", FailureClass::Other),
+        ])
+        .unwrap();
+        assert_eq!(
+            (problem.summary.as_str(), problem.also),
+            ("could not create a", vec!["could not tag b (iam:TagRole)".to_owned()])
+        );
+        let further: Vec<_> = problem.further.iter().map(|other| (other.summary.as_str(), other.also.len())).collect();
+        assert_eq!(further, [("could not look at d", 0), ("could not put f", 0), ("could not put g", 0)]);
+        assert!(Diagnostic::of_all([]).is_none());
+    }
+
+    #[test]
+    fn problems_that_were_gathered_before_are_gathered_again() {
+        let own = |name: &str| Diagnostic::new(Code::NotOurs, name, "");
+        let both = Diagnostic::of_all([own("a"), own("b")]).unwrap();
+        let all = Diagnostic::of_all([own("c"), both]).unwrap();
+        let further: Vec<_> = all.further.iter().map(|other| other.summary.as_str()).collect();
+        assert_eq!((all.summary.as_str(), further), ("c", vec!["a", "b"]));
     }
 }

@@ -160,6 +160,9 @@ pub enum Event {
         /// What went wrong, where something did.
         #[serde(skip_serializing_if = "Option::is_none")]
         problem: Option<Diagnostic>,
+        /// What went wrong besides, of other causes.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        further_problems: Vec<Diagnostic>,
     },
 }
 

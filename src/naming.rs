@@ -204,6 +204,10 @@ id!(
     /// A route of an API.
     RouteId
 );
+id!(
+    /// What tells a role from an earlier one of the same name.
+    RoleId
+);
 
 /// Where the public endpoints of a stack are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -223,8 +227,11 @@ impl FromStr for GatewayTemplate {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let sample = text.replace("{api}", "api").replace("{stage}", "stage");
-        let scheme_fits = Url::parse(&sample).is_ok_and(|url| matches!(url.scheme(), "ws" | "wss"));
-        if !scheme_fits || !text.contains("{api}") || !text.contains("{stage}") {
+        let scheme_fits = text.starts_with("ws://") || text.starts_with("wss://");
+        // A URL's parser drops line ends and more; this text goes to browsers and to the relay as it is.
+        let as_it_is =
+            Url::parse(&sample).is_ok() && text.chars().all(|c| c.is_ascii_graphic() && !"<>\"'\\^`".contains(c));
+        if !scheme_fits || !as_it_is || !text.contains("{api}") || !text.contains("{stage}") {
             return Err(InvalidName(format!(
                 "{text:?} is no gateway URL; it is a ws:// or wss:// URL with {{api}} and {{stage}} in it, e.g. \
                  'ws://127.0.0.1:4580/_aws/execute-api/{{api}}/{{stage}}'"
@@ -253,6 +260,28 @@ impl Names {
         let seed = format!("{}/{}/{}/{}", self.partition, self.account, self.region, self.stack);
         let digest = hex::encode(Sha256::digest(seed.as_bytes()));
         format!("webrtc-aws-{}-{}", self.stack, &digest[..12])
+    }
+
+    /// How the names of this stack's buckets begin, in whatever account and region; those of other stacks may begin so as well.
+    pub(crate) fn bucket_prefix(&self) -> String {
+        format!("webrtc-aws-{}-", self.stack)
+    }
+
+    /// The same stack in another region.
+    pub(crate) fn in_region(&self, region: Region) -> Self {
+        Self { region, ..self.clone() }
+    }
+
+    /// The region whose relay a role of this name would serve, if it is one of this stack's names. The role of a stack that is
+    /// called like this one and a bit more may look the same: only its tag tells.
+    pub(crate) fn region_of_role(&self, role: &str) -> Option<Region> {
+        let region = role.strip_prefix(&format!("webrtc-aws-{}-", self.stack))?;
+        let (place, number) = region.rsplit_once('-')?;
+        let is_region = place.contains('-')
+            && place.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+            && !number.is_empty()
+            && number.chars().all(|c| c.is_ascii_digit());
+        is_region.then(|| Region(region.to_owned()))
     }
 
     /// The relay's function. Also the name of the API, which AWS does not require to be unique.
@@ -291,6 +320,11 @@ impl Names {
 
     pub(crate) fn role_arn(&self) -> String {
         format!("arn:{}:iam::{}:role{}{}", self.partition, self.account, self.role_path, self.role())
+    }
+
+    /// Without an account id (AWS-FACTS B2).
+    pub(crate) fn stage_arn(&self, api: &ApiId) -> String {
+        format!("arn:{}:apigateway:{}::/apis/{api}/stages/{}", self.partition, self.region, self.stage)
     }
 
     pub(crate) fn function_arn(&self) -> String {
@@ -400,6 +434,29 @@ mod tests {
         }
 
         #[test]
+        fn any_stage_name_and_gateway_url_give_legal_urls(
+            stage in prop_oneof![".{0,140}", "[a-zA-Z0-9_$-]{1,140}"],
+            gateway in prop_oneof![".*", "(ws|wss|WS|http)://[a-z0-9.:<%\\\\ \n]{0,12}/\\{api\\}[/?#\t]?\\{stage\\}['\" ]?"],
+        ) {
+            let mut names = names("demo", "us-east-1");
+            if let Ok(stage) = stage.parse::<StageName>() {
+                prop_assert!(stage.as_str().bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-'));
+                names.stage = stage;
+            }
+            if let Ok(gateway) = gateway.parse::<GatewayTemplate>() {
+                names.reach = Reach::Endpoint { url: Url::parse("http://h:1").unwrap(), gateway: Some(gateway) };
+            }
+            let api = ApiId("abcdefghij".into());
+            for (url, schemes) in
+                [(names.websocket_url(&api), ["ws", "wss"]), (names.connections_endpoint(&api), ["http", "https"])]
+            {
+                let parsed = Url::parse(&url);
+                prop_assert!(parsed.is_ok_and(|url| schemes.contains(&url.scheme()) && url.has_host()), "{url:?}");
+                prop_assert!(url.chars().all(|c| c.is_ascii_graphic() && !"<>\"'".contains(c)), "{url:?}");
+            }
+        }
+
+        #[test]
         fn any_text_is_a_stack_name_or_refused_with_a_reason(text in ".*") {
             if let Err(refusal) = text.parse::<StackName>() {
                 prop_assert!(refusal.to_string().contains("a stack name is"));
@@ -415,6 +472,18 @@ mod tests {
         assert_ne!(here.role(), there.role());
         let other = Names { account: AccountId("210987654321".into()), ..here.clone() };
         assert_ne!(here.bucket(), other.bucket());
+    }
+
+    #[test]
+    fn a_roles_name_tells_its_region() {
+        for region in ["us-east-1", "ap-northeast-3", "us-gov-west-1", "eusc-de-east-1"] {
+            let found = names("demo", "eu-west-1").region_of_role(&names("demo", region).role());
+            assert_eq!(found, Some(Region(region.to_owned())));
+        }
+        let demo = names("demo", "eu-west-1");
+        for other in ["webrtc-aws-demo-two", "webrtc-aws-dem-us-east-1", "webrtc-aws-demo-1", "webrtc-aws-demo-east-"] {
+            assert_eq!(demo.region_of_role(other), None, "{other}");
+        }
     }
 
     #[test]

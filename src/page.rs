@@ -115,7 +115,15 @@ impl Page {
                     "replace it by a copy if it belongs to the page, or remove it",
                 ));
             }
-            let key = key_of(path.strip_prefix(&root).unwrap_or(path));
+            let within = path.strip_prefix(&root).unwrap_or(path);
+            // Two such names may become one key, and S3's lists cannot show some of the others.
+            if within.to_str().is_none_or(|name| name.contains(char::is_control)) {
+                return Err(refuse(
+                    format!("the file name {within:?} is not UTF-8, or has a control character in it"),
+                    "rename the file",
+                ));
+            }
+            let key = key_of(within);
             if key.len() > LONGEST_KEY {
                 return Err(refuse(
                     format!("the path {key} is longer than the {LONGEST_KEY} bytes that S3 allows"),
@@ -227,6 +235,7 @@ fn content_type(key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::strategy::Strategy;
 
     fn refusal(source: &Path) -> Diagnostic {
         Page::load(&PageSource::Directory(source.to_owned())).unwrap_err()
@@ -276,6 +285,57 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         assert!(refusal(directory.path()).summary.contains("has no index.html"));
         assert!(refusal(&directory.path().join("nowhere")).summary.contains("there is no directory"));
+    }
+
+    #[cfg(unix)]
+    proptest::proptest! {
+        #![proptest_config(crate::local::tests::cases(100))]
+
+        #[test]
+        fn odd_file_names_are_keys_of_their_own_or_refused(
+            names in proptest::collection::btree_set(
+                proptest::prop_oneof![
+                    "[^/\0]{1,40}".prop_map(String::into_bytes),
+                    "[a-z%+&=?# '\"\\\\\u{1}\n\u{e9}]{1,9}".prop_map(String::into_bytes),
+                    proptest::collection::vec(1_u8..=255, 1..30),
+                ],
+                0..5,
+            ),
+        ) {
+            use std::os::unix::ffi::OsStrExt;
+            let directory = tempfile::tempdir().unwrap();
+            std::fs::write(directory.path().join("index.html"), "x").unwrap();
+            let mut written = std::collections::BTreeSet::from([b"index.html".to_vec()]);
+            for name in names {
+                // What the file system does not take, or the page leaves out, is none of our cases.
+                let path = directory.path().join(std::ffi::OsStr::from_bytes(&name));
+                if !name.contains(&b'/') && name[0] != b'.' && std::fs::write(path, &name).is_ok() {
+                    written.insert(name);
+                }
+            }
+            match Page::load(&PageSource::Directory(directory.path().to_owned())) {
+                Ok(page) => {
+                    let keys: std::collections::BTreeSet<_> = page.files().keys().map(|key| key.as_bytes().to_vec()).collect();
+                    proptest::prop_assert_eq!(keys, written);
+                    proptest::prop_assert!(page.files().keys().all(|key| !key.contains(char::is_control)));
+                }
+                Err(problem) => {
+                    proptest::prop_assert_eq!(problem.code, Code::InvalidClient);
+                    proptest::prop_assert!(problem.summary.contains("the file name"), "{}", problem.summary);
+                }
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn two_names_that_are_no_text_do_not_become_one_key() {
+        use std::os::unix::ffi::OsStrExt;
+        let directory = tempfile::tempdir().unwrap();
+        for name in [&b"index.html"[..], b"\xff.js", b"\xfe.js"] {
+            std::fs::write(directory.path().join(std::ffi::OsStr::from_bytes(name)), name).unwrap();
+        }
+        assert!(refusal(directory.path()).summary.contains("is not UTF-8"));
     }
 
     #[cfg(unix)]

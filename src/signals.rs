@@ -1,8 +1,7 @@
 //! Ctrl-C and its relatives. The first signal asks the run to end: nothing new is started, what is under way is finished. The
-//! second one leaves at once.
+//! second one leaves at once: nothing is waited for any more, but what the run has on this machine goes with it.
 
 use std::io;
-use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -12,31 +11,40 @@ use crate::events::Events;
 
 /// The number that a shell adds to a signal's own for the exit code.
 const SIGNALLED: u8 = 128;
+#[cfg(unix)]
+const SIGHUP: u8 = 1;
 const SIGINT: u8 = 2;
 
 /// What a run knows of the signals it got.
 #[derive(Clone, Debug)]
 pub(crate) struct Signals {
     first: Arc<AtomicU8>,
+    second: CancellationToken,
 }
 
 impl Signals {
     /// Starts to listen; `cancel` is cancelled by the first signal.
     pub(crate) fn listen(cancel: CancellationToken, events: Events) -> io::Result<Self> {
-        let signals = Self { first: Arc::default() };
-        let first = Arc::clone(&signals.first);
+        let signals = Self { first: Arc::default(), second: CancellationToken::new() };
+        let Self { first, second } = signals.clone();
         let mut source = Source::new()?;
         tokio::spawn(async move {
             loop {
                 let signal = source.next().await;
                 if first.compare_exchange(0, signal, Ordering::Relaxed, Ordering::Relaxed).is_err() {
-                    process::exit(i32::from(SIGNALLED + signal));
+                    second.cancel();
+                    continue;
                 }
                 events.note("ending: waiting for the calls under way; press Ctrl-C again to leave at once");
                 cancel.cancel();
             }
         });
         Ok(signals)
+    }
+
+    /// Waits for the second one.
+    pub(crate) async fn second(&self) {
+        self.second.cancelled().await;
     }
 
     /// The exit code of a run that a signal ended.
@@ -50,7 +58,8 @@ impl Signals {
 
 #[cfg(unix)]
 struct Source {
-    hangup: tokio::signal::unix::Signal,
+    /// `None`: it is ignored.
+    hangup: Option<tokio::signal::unix::Signal>,
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
 }
@@ -61,7 +70,7 @@ impl Source {
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             // A closed terminal: without this, a local AWS would leave the processes of its functions behind.
-            hangup: signal(SignalKind::hangup())?,
+            hangup: if is_ignored(SIGHUP) { None } else { Some(signal(SignalKind::hangup())?) },
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
         })
@@ -69,11 +78,20 @@ impl Source {
 
     async fn next(&mut self) -> u8 {
         tokio::select! {
-            _ = self.hangup.recv() => 1,
+            Some(_) = async { self.hangup.as_mut()?.recv().await } => SIGHUP,
             _ = self.interrupt.recv() => SIGINT,
             _ = self.terminate.recv() => 15,
         }
     }
+}
+
+/// `nohup` starts a program with this signal ignored: a closed terminal is then none of its business. Only Linux tells without
+/// unsafe code.
+#[cfg(unix)]
+fn is_ignored(signal: u8) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 #[cfg(not(unix))]

@@ -181,6 +181,23 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_answered_has_an_outcome(
+            status in 100_u16..1000,
+            text in proptest::prop_oneof![
+                ".*",
+                proptest::strategy::Just("<!DOCTYPE html><html>Sign in</html>".to_owned()),
+                proptest::strategy::Just(r#"{"message":"Invalid connec"#.to_owned()),
+                proptest::strategy::Just("é".repeat(3_000)),
+            ],
+        ) {
+            let delivery = Delivery::answered(StatusCode::from_u16(status).expect("a status"), &text);
+            proptest::prop_assert_eq!(delivery.result.is_ok(), (200..300).contains(&status));
+            proptest::prop_assert!(delivery.detail.is_none_or(|detail| detail.chars().count() <= 500));
+        }
+    }
+
     #[test]
     fn an_id_cannot_leave_its_path_segment() {
         let encoded = |id| utf8_percent_encode(id, PATH_SEGMENT).to_string();

@@ -164,7 +164,81 @@ pub(crate) mod tests {
         })
     }
 
+    /// JSON as somebody else's program may write it: spaces, repeated keys, numbers that no number type holds, escapes of every
+    /// kind.
+    pub(crate) fn json_text() -> impl Strategy<Value = String> {
+        let space = || prop_oneof![8 => Just(""), 1 => Just(" "), 1 => Just("\n\t ")];
+        let string = || {
+            prop_oneof![
+                any::<String>().prop_map(|text| serde_json::to_string(&text).expect("a text")),
+                r#""([a-z<>/ é🦀]|\\["\\/bfnrt]|\\u[0-9a-fA-F]{4}){0,12}""#,
+            ]
+        };
+        let leaf = prop_oneof![
+            "-?(0|[1-9][0-9]{0,40})(\\.[0-9]{1,40})?([eE][+-]?[0-9]{1,4})?",
+            prop_oneof![Just("null"), Just("true"), Just("false"), Just("[]"), Just("{}")].prop_map(str::to_owned),
+            string(),
+        ];
+        leaf.prop_recursive(4, 48, 6, move |inner| {
+            let key = prop_oneof![Just(r#""a""#.to_owned()), Just(r#""connectionId""#.to_owned()), string()];
+            let item =
+                (space(), inner.clone(), space()).prop_map(|(before, item, after)| format!("{before}{item}{after}"));
+            let member = (space(), key, space(), inner, space())
+                .prop_map(|(a, key, b, value, c)| format!("{a}{key}{b}:{c}{value}"));
+            prop_oneof![
+                prop::collection::vec(item, 0..6).prop_map(|items| format!("[{}]", items.join(","))),
+                prop::collection::vec(member, 0..6).prop_map(|members| format!("{{{}}}", members.join(","))),
+            ]
+        })
+    }
+
+    /// A real event, its fields missing, null, of another type, repeated, huge or deep.
+    fn bent_event() -> impl Strategy<Value = String> {
+        let deep = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        let odd = move || {
+            prop_oneof![
+                json_text(),
+                (1_usize..3_000).prop_map(deep),
+                (1_usize..5_000).prop_map(|length| format!("\"{}\"", "x".repeat(length))),
+                Just("\"\\ud800\"".to_owned()),
+                Just("1e999".to_owned()),
+            ]
+        };
+        let member = |name: &'static str, usual: &'static str| {
+            prop_oneof![
+                4 => Just(format!("\"{name}\":{usual}")),
+                1 => Just(String::new()),
+                2 => odd().prop_map(move |value| format!("\"{name}\":{value}")),
+                1 => odd().prop_map(move |value| format!("\"{name}\":{value},\"{name}\":{usual}")),
+            ]
+        };
+        let object = |members: Vec<String>| {
+            format!("{{{}}}", members.into_iter().filter(|member| !member.is_empty()).collect::<Vec<_>>().join(","))
+        };
+        let context = (
+            member("eventType", "\"MESSAGE\""),
+            member("connectionId", "\"L0SM9cOFvHcCIhw=\""),
+            member("identity", r#"{"sourceIp":"192.0.2.1"}"#),
+            member("connectedAt", "1708326701000"),
+        )
+            .prop_map(move |(a, b, c, d)| object(vec![a, b, c, d]));
+        let context = prop_oneof![9 => context, 1 => odd()];
+        (context, member("body", r#""{\"connectionId\":\"peer=\",\"message\":1}""#), member("isBase64Encoded", "true"))
+            .prop_map(move |(context, body, encoded)| {
+                object(vec![format!("\"requestContext\":{context}"), body, encoded])
+            })
+    }
+
     proptest! {
+        #[test]
+        fn a_bent_event_is_a_message_of_its_sender_or_nothing(event in bent_event()) {
+            let raw = serde_json::from_str::<Box<RawValue>>(&event);
+            let raw = raw.map_err(|error| TestCaseError::fail(format!("{error}: {event}")))?;
+            if let Incoming::Message { sender, .. } = Incoming::from_event(&raw) {
+                prop_assert!((1..=ConnectionId::LONGEST).contains(&sender.as_str().len()));
+            }
+        }
+
         #[test]
         fn no_json_value_is_refused(event in json()) {
             let sender = event["requestContext"]["connectionId"].as_str().filter(|id| (1..=128).contains(&id.len()));

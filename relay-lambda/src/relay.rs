@@ -283,6 +283,38 @@ mod tests {
         }
 
         #[test]
+        fn a_message_arrives_to_the_byte(message in crate::event::tests::json_text(), padding in 0_usize..120_000) {
+            // Anything may stand around it, and up to the limit of a frame.
+            let body = format!(
+                r#"{{"padding":"{}","connectionId" : "other","connectionId":"peer=" ,"message" : {message} }}"#,
+                "x".repeat(padding)
+            );
+            match next(&body) {
+                Next::Post(post) => {
+                    prop_assert_eq!((post.sender.as_str(), post.to.as_str()), ("me=", "peer="));
+                    prop_assert_eq!(post.frame, format!(r#"{{"message":{message},"from":"me="}}"#));
+                }
+                other => prop_assert!(false, "{other:?}"),
+            }
+        }
+
+        #[test]
+        fn nobody_speaks_in_anothers_name(
+            message in crate::event::tests::json_text(),
+            name in prop_oneof![Just("from"), Just("connectionId\":\"peer=\",\"from"), Just("\\u0066rom")],
+        ) {
+            let body = format!(r#"{{"{name}":"somebody=","connectionId":"peer=","message":{message},"from":{message}}}"#);
+            let Next::Post(post) = next(&body) else { return Err(TestCaseError::fail(body)) };
+            prop_assert!(post.frame.ends_with(r#","from":"me="}"#), "{}", post.frame);
+            let seen: serde_json::Map<String, serde_json::Value> = match serde_json::from_str(&post.frame) {
+                Ok(seen) => seen,
+                // A number that only a text can hold.
+                Err(_) => return Ok(()),
+            };
+            prop_assert_eq!(&seen["from"], "me=");
+        }
+
+        #[test]
         fn whatever_json_a_client_sends_is_relayed_or_answered(
             message in crate::event::tests::json(),
             to in prop_oneof![Just(serde_json::Value::from("peer=")), crate::event::tests::json()],

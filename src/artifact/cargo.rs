@@ -13,6 +13,7 @@ use tokio::{
 };
 
 use super::{Architecture, ArtifactError, Target, sources::Sources};
+use crate::process_group::ProcessGroup;
 
 /// Linux executables carry their C library: whatever this system's is, theirs cannot be newer than Lambda's, and half of
 /// a start is saved that the dynamic loader would take.
@@ -127,13 +128,12 @@ impl Toolchain {
             .env("CARGO_TERM_PROGRESS_WHEN", "never")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
+            .stderr(Stdio::piped());
         if let Linker::Gcc(gcc) = linker {
             command.env(linker_variable(triple), gcc);
         }
         let failed = |source| ArtifactError::NoToolchain { program: cargo.display().to_string(), source };
-        let mut child = command.spawn().map_err(failed)?;
+        let mut child = ProcessGroup::spawn(&mut command).map_err(failed)?;
         let mut last = VecDeque::new();
         if let Some(stderr) = child.stderr.take() {
             let mut lines = BufReader::new(stderr).split(b'\n');

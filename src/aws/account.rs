@@ -47,22 +47,29 @@ pub(crate) async fn identify(config: &SdkConfig, clients: &Clients) -> Result<Ac
     .map_err(|failure| {
         let mut problem = Diagnostic::from_aws("find out which AWS account these credentials belong to", failure);
         if problem.code == Code::Unreachable {
-            problem.hint = format!(
-                "check the network and the region's spelling ('{region}'), and any AWS_ENDPOINT_URL or --endpoint-url{}",
-                config.endpoint_url().map(|url| format!(" (now {url})")).unwrap_or_default()
-            );
+            problem.hint = match config.endpoint_url() {
+                Some(url) => format!(
+                    "nothing answers at {url}: start what should listen there, or correct --endpoint-url or AWS_ENDPOINT_URL; \
+                     without one, AWS itself is asked"
+                ),
+                None => format!("check the network, the region's spelling ('{region}') and any AWS_ENDPOINT_URL_STS"),
+            };
         }
         problem
     })?;
+    let id = identity.account().unwrap_or_default();
+    // Every name of a stack has it in it: with another one, a run would look elsewhere and find nothing.
+    if id.len() != 12 || !id.bytes().all(|digit| digit.is_ascii_digit()) {
+        return Err(Diagnostic::new(
+            Code::UnreadableAnswer,
+            format!("sts:GetCallerIdentity answered the account id {id:?}, which is none"),
+            "check HTTPS_PROXY and --endpoint-url: something that is not AWS may have answered",
+        ));
+    }
     let caller = identity.arn().unwrap_or_default().to_owned();
     // Never hard-code `arn:aws:`: China, GovCloud and the European sovereign cloud have partitions of their own.
     let partition = caller.split(':').nth(1).filter(|partition| !partition.is_empty()).unwrap_or("aws");
-    Ok(Account {
-        id: AccountId(identity.account().unwrap_or_default().to_owned()),
-        partition: Partition(partition.to_owned()),
-        region,
-        caller,
-    })
+    Ok(Account { id: AccountId(id.to_owned()), partition: Partition(partition.to_owned()), region, caller })
 }
 
 async fn require_credentials(config: &SdkConfig) -> Result<(), Diagnostic> {

@@ -15,6 +15,7 @@ pub(crate) fn classify(
         Stage::NotSent if looks_like_missing_credentials(message) => return FailureClass::Credentials,
         Stage::NotSent => return FailureClass::Other,
         Stage::AnswerLost => return FailureClass::Transient,
+        Stage::Unreadable => return FailureClass::Unreadable,
         Stage::Answered => {}
     }
     let code = code.unwrap_or_default();

@@ -16,6 +16,8 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::tls;
 use url::Url;
 
+use super::answer::LookAtAnswers;
+
 /// Longest wait for one attempt; uploads of the relay on a slow line fit (AWS-FACTS F: the SDK has no such limit by itself).
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(120);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
@@ -134,14 +136,20 @@ impl Clients {
         let s3 = aws_sdk_s3::config::Builder::from(config)
             // Emulators and the local AWS are reached by IP address, where a bucket cannot be part of the host name.
             .force_path_style(config.endpoint_url().is_some())
+            .interceptor(LookAtAnswers)
             .build();
+        macro_rules! client {
+            ($service:ident) => {
+                $service::Client::from_conf($service::config::Builder::from(config).interceptor(LookAtAnswers).build())
+            };
+        }
         Self {
             s3: aws_sdk_s3::Client::from_conf(s3),
-            iam: aws_sdk_iam::Client::new(config),
-            sts: aws_sdk_sts::Client::new(config),
-            lambda: aws_sdk_lambda::Client::new(config),
-            api_gateway: aws_sdk_apigatewayv2::Client::new(config),
-            logs: aws_sdk_cloudwatchlogs::Client::new(config),
+            iam: client!(aws_sdk_iam),
+            sts: client!(aws_sdk_sts),
+            lambda: client!(aws_sdk_lambda),
+            api_gateway: client!(aws_sdk_apigatewayv2),
+            logs: client!(aws_sdk_cloudwatchlogs),
         }
     }
 }

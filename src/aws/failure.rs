@@ -10,6 +10,7 @@ use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use serde::Serialize;
 
+use super::answer::Unreadable;
 use super::classify;
 
 /// What a failure means for the caller. Decided in one place, [`classify`], from AWS's codes and texts.
@@ -28,6 +29,8 @@ pub enum FailureClass {
     Throttled,
     /// The answer is missing or was a server error; the call may or may not have taken effect.
     Transient,
+    /// Something answered that is not AWS, or only a part of AWS's answer came; the call may or may not have taken effect.
+    Unreadable,
     /// Nothing answers at the endpoint; the call did not take effect.
     Unreachable,
     /// These credentials may not do that.
@@ -72,6 +75,7 @@ impl AwsFailure {
         let request_id = error.meta().extra("aws_request_id").map(str::to_owned);
         let stage = Stage::of(&error);
         let message = match error.message() {
+            _ if stage == Stage::Unreadable => unreadable(&error, status),
             Some(message) => message.to_owned(),
             None if stage == Stage::Answered => {
                 status.map_or_else(|| causes(&error), |status| format!("HTTP status {status} without a message"))
@@ -132,13 +136,18 @@ pub(crate) enum Stage {
     NotConnected,
     /// It was sent, and no whole answer came back.
     AnswerLost,
+    /// What came back cannot be read as an answer of AWS.
+    Unreadable,
     /// An answer came.
     Answered,
 }
 
 impl Stage {
-    fn of<E>(error: &SdkError<E, HttpResponse>) -> Self {
+    fn of<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> Self {
         match error {
+            SdkError::ResponseError(_) if found_unreadable(error).is_some() => Self::Unreadable,
+            // It reads as no answer to this very call.
+            SdkError::ServiceError(failure) if failure.raw().status().is_success() => Self::Unreadable,
             SdkError::ConstructionFailure(_) => Self::NotSent,
             SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
                 Some(connector) if connector.is_user() => Self::NotSent,
@@ -151,6 +160,21 @@ impl Stage {
             _ => Self::Answered,
         }
     }
+}
+
+fn found_unreadable<'error>(error: &'error (dyn Error + 'static)) -> Option<&'error Unreadable> {
+    std::iter::successors(Some(error), |cause| (*cause).source()).find_map(|cause| cause.downcast_ref())
+}
+
+/// Why an answer cannot be read, in one sentence.
+fn unreadable<E: Error + 'static>(error: &SdkError<E, HttpResponse>, status: Option<u16>) -> String {
+    if let Some(reason) = found_unreadable(error) {
+        return reason.to_string();
+    }
+    // The innermost cause; the others only say that there is one.
+    let reason = std::iter::successors(error.source(), |cause| (*cause).source()).last();
+    let reason = reason.map(ToString::to_string);
+    Unreadable::Broken { status: status.unwrap_or_default(), reason: reason.unwrap_or_default() }.to_string()
 }
 
 /// Whether the failure happened while connecting (DNS, refused, TLS), judged by the chain of causes.

@@ -1,6 +1,7 @@
 //! The door to AWS: the only client factory, what failures mean, and the only place that waits and repeats.
 
 pub(crate) mod account;
+pub(crate) mod answer;
 pub(crate) mod classify;
 pub(crate) mod clients;
 pub(crate) mod failure;

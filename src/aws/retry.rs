@@ -42,7 +42,7 @@ fn patience(class: FailureClass, repeat: Repeat) -> Option<Patience> {
         FailureClass::Conflict => patience(100, 2_000, 90),
         // Windows of 5 to 30 s (AWS-FACTS B3).
         FailureClass::Throttled => patience(500, 8_000, 120),
-        FailureClass::Transient if repeat == Repeat::Safe => patience(100, 2_000, 20),
+        FailureClass::Transient | FailureClass::Unreadable if repeat == Repeat::Safe => patience(100, 2_000, 20),
         FailureClass::Unreachable => patience(100, 500, 2),
         _ => None,
     }
@@ -93,7 +93,7 @@ where
             return Err(failure);
         }
         on_wait(Waiting { failure: &failure, attempt, delay });
-        if cancel.run_until_cancelled(pause(delay)).await.is_none() {
+        if unless_cancelled(cancel, delay).await.is_none() {
             return Err(AwsFailure { class: FailureClass::Interrupted, ..failure });
         }
     }
@@ -120,6 +120,18 @@ where
         }
         pause(delay).await;
     }
+}
+
+/// How long to wait before the n-th look, counted from 1, at what may not show yet.
+pub(crate) fn before_look(look: u32) -> Duration {
+    let patience =
+        Patience { first: Duration::from_millis(400), longest: Duration::from_secs(4), deadline: Duration::MAX };
+    next_delay(patience, look.saturating_mul(2))
+}
+
+/// Waits; ends with `None` when the run is interrupted.
+pub(crate) async fn unless_cancelled(cancel: &CancellationToken, delay: Duration) -> Option<()> {
+    cancel.run_until_cancelled(pause(delay)).await
 }
 
 /// Grows by half each time up to the longest, with up to a quarter of jitter so that parallel steps do not march in step.
@@ -185,6 +197,8 @@ mod tests {
     async fn a_create_whose_answer_was_lost_is_not_repeated_blindly() {
         assert_eq!(run(Repeat::OnlyIfNotSent, FailureClass::Transient, 1).await.1, 1);
         assert_eq!(run(Repeat::Safe, FailureClass::Transient, 1).await.1, 2);
+        assert_eq!(run(Repeat::OnlyIfNotSent, FailureClass::Unreadable, 1).await.1, 1);
+        assert_eq!(run(Repeat::Safe, FailureClass::Unreadable, 1).await.1, 2);
     }
 
     #[tokio::test(start_paused = true)]

@@ -34,9 +34,12 @@ impl FromStr for StunChoice {
     }
 }
 
+/// A URL's parser forgives too much for that: it drops tabs and line ends, decodes `%61`, and reads `\` as `/`.
 fn is_host_and_port(text: &str) -> bool {
     let whole_url = format!("http://{text}/");
-    !text.contains(['/', '?', '#', '@'])
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
+    text.chars().all(legal)
+        && !text.ends_with(':')
         && Url::parse(&whole_url).is_ok_and(|url| url.host_str().is_some_and(|host| !host.is_empty()))
 }
 
@@ -44,15 +47,18 @@ pub(super) fn region(text: &str) -> Result<String, String> {
     let parts: Vec<&str> = text.split('-').collect();
     let words =
         |words: &[&str]| words.iter().all(|word| word.len() >= 2 && word.chars().all(|c| c.is_ascii_lowercase()));
+    let digits = |number: &str| (1..=2).contains(&number.len()) && number.chars().all(|c| c.is_ascii_digit());
     match parts.split_last() {
-        Some((number, name)) if name.len() >= 2 && words(name) && number.parse::<u8>().is_ok() => Ok(text.to_owned()),
+        Some((number, name)) if name.len() >= 2 && words(name) && digits(number) => Ok(text.to_owned()),
         _ => Err("a region looks like eu-central-1 or us-east-1".to_owned()),
     }
 }
 
 pub(super) fn endpoint(text: &str) -> Result<Url, String> {
     match Url::parse(text) {
-        Ok(url) if matches!(url.scheme(), "http" | "https") && url.host().is_some() && url.query().is_none() => Ok(url),
+        Ok(url) if matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none() => {
+            Ok(url)
+        }
         _ => Err("it is an http:// or https:// URL, e.g. http://127.0.0.1:5013".to_owned()),
     }
 }
@@ -133,7 +139,13 @@ pub(super) fn latency(text: &str) -> Result<FaultRule, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::local::Fault;
+    use crate::local::tests::cases;
 
     #[test]
     fn stun_servers_are_what_browsers_accept() {
@@ -143,7 +155,22 @@ mod tests {
             assert_eq!(good.parse(), Ok(StunChoice::Url(good.to_owned())));
         }
         assert_eq!("none".parse(), Ok(StunChoice::None));
-        for bad in ["", "stun:", "stun.example.org", "turn:a:1", "stun:a:99999", "stun://a:1", "stun:u@a", "None"] {
+        for bad in [
+            "",
+            "stun:",
+            "stun.example.org",
+            "turn:a:1",
+            "stun:a:99999",
+            "stun://a:1",
+            "stun:u@a",
+            "None",
+            "stun:a\tb",
+            "stun:a\n",
+            "stun:a\\b",
+            "stun:%61",
+            "stun:a:",
+            "stun:</script>",
+        ] {
             assert!(bad.parse::<StunChoice>().is_err(), "{bad}");
         }
     }
@@ -153,9 +180,17 @@ mod tests {
         for good in ["us-east-1", "ap-northeast-2", "us-gov-west-1", "eusc-de-east-1", "us-isob-east-1"] {
             assert!(region(good).is_ok(), "{good}");
         }
-        for bad in
-            ["", "frankfurt", "eu-central", "eu-1", "EU-central-1", "eu-central-1a", "eu_central_1", "us-east-1/"]
-        {
+        for bad in [
+            "",
+            "frankfurt",
+            "eu-central",
+            "eu-1",
+            "EU-central-1",
+            "eu-central-1a",
+            "eu_central_1",
+            "us-east-1/",
+            "us-east-+1",
+        ] {
             assert!(region(bad).is_err(), "{bad}");
         }
     }
@@ -166,6 +201,67 @@ mod tests {
         for bad in ["127.0.0.1:5013", "ftp://a", "localhost:5013", "http://", "http://a/?q"] {
             assert!(endpoint(bad).is_err(), "{bad}");
         }
+    }
+
+    /// Anything, often something that is nearly right.
+    fn text() -> impl Strategy<Value = String> {
+        prop_oneof![
+            any::<String>(),
+            "[+-]?[0-9]{0,22}(\\.[0-9]{0,3})?(ms|s|e9|x)?",
+            "(stuns?:|http://|https://|wss?://)?[a-zA-Z0-9.:%@/\\\\{}<>\\[\\] \t\n-]{0,20}",
+            "[a-z]{0,5}(-[a-z]{0,9}){0,3}-[0-9+]{0,3}",
+            "(s3|lambda|\\*|iam)(:[A-Za-z*]{0,8})?(#[0-9-]{0,20})?=(latency|throttle|lost|fail|garbled|kill)(:[0-9a-z-]{0,20}){0,3}",
+            prop::sample::select(vec!["NaN", "inf", "-0", "1e400", "none", "NONE", "\u{ff11}"]).prop_map(str::to_owned),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(cases(2_000))]
+
+        #[test]
+        fn every_value_is_refused_or_means_what_it_says(text in text()) {
+            let printable = |text: &str| !text.chars().any(|c| c.is_control() || c.is_whitespace());
+            match text.parse() {
+                Ok(StunChoice::Url(url)) => {
+                    prop_assert_eq!(&url, &text);
+                    prop_assert!(printable(&url) && url.is_ascii() && !url.contains(['<', '"', '\\', '%']), "{:?}", url);
+                }
+                Ok(StunChoice::None) => prop_assert_eq!(&text, "none"),
+                Err(refusal) => prop_assert!(refusal.contains("stun:HOST")),
+            }
+            if let Ok(region) = region(&text) {
+                prop_assert!(region.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'-'), "{}", region);
+            }
+            if let Ok(url) = endpoint(&text) {
+                prop_assert_eq!(endpoint(url.as_str()), Ok(url.clone()));
+                prop_assert!(url.has_host());
+            }
+            if let Ok(rate) = throttle_rate(&text) {
+                prop_assert!((1.0..=10_000.0).contains(&rate));
+            }
+            if let Ok(burst) = throttle_burst(&text) {
+                prop_assert!((1..=5_000).contains(&burst));
+            }
+            if let Ok(account) = account(&text) {
+                prop_assert!(account.len() == 12 && account.bytes().all(|c| c.is_ascii_digit()));
+            }
+            if let Ok(days) = log_retention(&text) {
+                prop_assert!(LOG_RETENTION_DAYS.contains(&days));
+            }
+            for rule in [latency(&text).ok(), text.parse().ok()].into_iter().flatten() {
+                if let Fault::Latency(duration) = rule.fault {
+                    prop_assert!(duration <= Duration::from_secs(3600), "{:?}", duration);
+                }
+                prop_assert_ne!(rule.nth, Some(0));
+            }
+        }
+    }
+
+    #[test]
+    fn latencies_that_add_up_beyond_all_time_are_refused() {
+        assert!(latency("18446744073709551615s").is_err());
+        assert!(latency("1h").is_err());
+        assert!(latency("3600s").is_ok());
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 mod build;
 mod configure;
+mod elsewhere;
 mod local;
 mod local_aws;
 mod place;
@@ -16,11 +17,12 @@ mod tests;
 mod up;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use crate::cli::{Cli, Command, PolicyOptions};
-use crate::diagnostics::{Code, Diagnostic};
+use crate::diagnostics::{Code, Diagnostic, INTERRUPTED_HINT};
 use crate::engine::observe::interrupted;
 use crate::engine::outputs::Outputs;
 use crate::events::{Event, Events};
@@ -70,6 +72,9 @@ impl From<Result<Self, Diagnostic>> for Ending {
     }
 }
 
+/// How long the end of a run may take on this machine: tasks that let go of what they hold.
+const LAST_MOMENT: Duration = Duration::from_millis(500);
+
 /// Runs a command line from its first event to its exit code.
 pub fn run(cli: &Cli) -> ExitCode {
     let (events, reporter) = Reporter::start(&cli.output);
@@ -84,45 +89,78 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Build(_) => ("build", None),
     };
     events.emit(Event::Started { command, stack: stack.map(ToString::to_string), version: env!("CARGO_PKG_VERSION") });
-
-    let (ending, interrupted) = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let run = Run { events, cancel: CancellationToken::new() };
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
-            let ended = runtime.block_on(execute(cli, &events));
-            // Not waited for: a name that is still being looked up, a prompt that nobody answered.
-            runtime.shutdown_background();
-            ended
+            let exit_code = runtime.block_on(async {
+                let (ending, interrupted) = execute(cli, &run).await;
+                let exit_code = finish(ending, interrupted, &run.events);
+                reporter.finish(&run.cancel).await;
+                exit_code
+            });
+            // Tasks hold function processes and temporary directories, which go with them. Not waited for: a name that is still
+            // being looked up, a prompt that nobody answered.
+            runtime.shutdown_timeout(LAST_MOMENT);
+            exit_code
         }
-        Err(error) => (no_system(&error).into(), 0),
-    };
+        Err(error) => {
+            let exit_code = finish(no_system(&error).into(), 0, &run.events);
+            reporter.finish_blocking();
+            exit_code
+        }
+    }
+}
+
+/// Says how a run ended. `interrupted` is the exit code for the case that a signal ended it.
+fn finish(ending: Ending, interrupted: u8, events: &Events) -> ExitCode {
     let exit_code = match &ending.problem {
         Some(problem) if problem.code == Code::Interrupted => interrupted,
         Some(problem) => problem.code.exit_code(),
         None if ending.changes_pending => CHANGES_PENDING,
         None => 0,
     };
-    let Ending { changed, outputs, problem, .. } = ending;
-    events.emit(Event::Finished { ok: problem.is_none(), changed, outputs, problem });
-    reporter.finish();
+    let Ending { changed, outputs, mut problem, .. } = ending;
+    let further_problems = problem.as_mut().map(|problem| std::mem::take(&mut problem.further)).unwrap_or_default();
+    events.emit(Event::Finished { ok: problem.is_none(), changed, outputs, problem, further_problems });
     ExitCode::from(exit_code)
 }
 
 /// How the command ended, and the exit code for the case that a signal ended it.
-async fn execute(cli: &Cli, events: &Events) -> (Ending, u8) {
-    let run = Run { events: events.clone(), cancel: CancellationToken::new() };
-    let signals = match Signals::listen(run.cancel.clone(), events.clone()) {
+async fn execute(cli: &Cli, run: &Run) -> (Ending, u8) {
+    let signals = match Signals::listen(run.cancel.clone(), run.events.clone()) {
         Ok(signals) => signals,
         Err(error) => return (no_system(&error).into(), 0),
     };
-    let ending = match &cli.command {
-        Command::Up(options) => up::run(options, &run).await,
-        Command::Plan(options) => plan::run(options, &run).await.into(),
-        Command::Status(options) => status::run(options, &run).await.into(),
-        Command::Teardown(options) => teardown::run(options, cli.output.output, &run).await.into(),
-        Command::Policy(options) => policy::run(options, &run).await.into(),
-        Command::Local(options) => local::run(options, &run).await.into(),
-        Command::Build(options) => build::run(options, &run).await.into(),
+    let ending = tokio::select! {
+        biased;
+        () = signals.second() => abandoned(cli),
+        ending = carry_out(cli, run) => ending,
     };
     (ending, signals.exit_code())
+}
+
+async fn carry_out(cli: &Cli, run: &Run) -> Ending {
+    match &cli.command {
+        Command::Up(options) => up::run(options, run).await,
+        Command::Plan(options) => plan::run(options, run).await.into(),
+        Command::Status(options) => status::run(options, run).await.into(),
+        Command::Teardown(options) => teardown::run(options, cli.output.output, run).await.into(),
+        Command::Policy(options) => policy::run(options, run).await.into(),
+        Command::Local(options) => local::run(options, run).await.into(),
+        Command::Build(options) => build::run(options, run).await.into(),
+    }
+}
+
+/// A second signal dropped the run where it stood.
+fn abandoned(cli: &Cli) -> Ending {
+    let problem = Diagnostic::new(
+        Code::Interrupted,
+        "interrupted twice: calls under way may or may not have taken effect",
+        INTERRUPTED_HINT,
+    );
+    // Nobody waited to learn it.
+    let changed = matches!(cli.command, Command::Up(_) | Command::Teardown(_));
+    Ending { changed, ..problem.into() }
 }
 
 fn no_system(error: &std::io::Error) -> Diagnostic {

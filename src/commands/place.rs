@@ -37,7 +37,8 @@ pub(super) async fn existing(target: &Target, run: &Run) -> Result<Place, Diagno
                 Listener::Nobody => Err(Diagnostic::new(
                     Code::NoLocalAws,
                     format!("no local AWS is running on port {port}"),
-                    "start one with 'webrtc-aws up --local' or 'webrtc-aws local', or pass its port with --port",
+                    "start one with 'webrtc-aws up --local' or 'webrtc-aws local', or pass its port with --port; one that ended \
+                     took everything in it along",
                 )),
                 Listener::SomethingElse => Err(Diagnostic::new(
                     Code::NoLocalAws,

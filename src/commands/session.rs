@@ -130,6 +130,12 @@ impl<'run> Session<'run> {
         Context { known: Arc::new(Known::default()), ..self.context.clone() }
     }
 
+    /// The stack and where it is: somebody who looks in the wrong region should see it.
+    pub(super) fn whole(&self) -> String {
+        let names = &self.context.names;
+        format!("stack '{}' in account {}, region {}", names.stack, names.account, names.region)
+    }
+
     /// URLs and ids, if the stack's API is there.
     pub(super) fn outputs(&self) -> Option<Outputs> {
         self.context.known.api.get().map(|api| Outputs::new(&self.context.names, &api))

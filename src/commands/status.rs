@@ -1,12 +1,14 @@
 //! `status`: what of a stack is there, and whether it is as it should be. Needs no toolchain.
 
 use super::configure;
+use super::elsewhere;
 use super::place;
 use super::session::Session;
 use super::{Ending, Run};
+use crate::artifact::Artifact;
 use crate::cli::StatusOptions;
 use crate::diagnostics::Diagnostic;
-use crate::engine::status::status;
+use crate::engine::status::{State, status};
 use crate::events::Event;
 use crate::page::Page;
 
@@ -19,9 +21,18 @@ pub(super) async fn run(options: &StatusOptions, run: &Run) -> Result<Ending, Di
     if relay.is_none() {
         run.events.note("the relay's code is not compared: it is not built here ('webrtc-aws build' does)");
     }
+    show(&session, page, relay).await
+}
+
+/// Looks at everything, and where there is nothing, at other regions.
+pub(super) async fn show(session: &Session<'_>, page: Page, relay: Option<Artifact>) -> Result<Ending, Diagnostic> {
     let graph = session.graph(page, relay);
     let observations = session.observe(&graph).await?;
     let resources = status(&graph, &observations, &session.context.known)?;
-    run.events.emit(Event::Status { resources });
+    let is_absent = resources.iter().all(|resource| resource.state == State::Missing);
+    session.run.events.emit(Event::Status { resources });
+    if is_absent && let Some(elsewhere) = elsewhere::look(session).await?.conclude(session, "status") {
+        session.run.events.warn(format!("{}; {}", elsewhere.summary, elsewhere.hint));
+    }
     Ok(Ending { outputs: session.outputs(), ..Ending::default() })
 }

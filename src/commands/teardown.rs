@@ -5,17 +5,18 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::configure;
+use super::elsewhere;
 use super::place;
-use super::session::Session;
+use super::session::{Session, Survey};
 use super::{Ending, Run};
 use crate::aws::retry;
 use crate::cli::{OutputFormat, TeardownOptions};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::apply::apply_absent;
 use crate::engine::graph::Graph;
-use crate::engine::observe::observe;
-use crate::engine::plan::{Action, Goal, Plan};
-use crate::engine::resource::Observed;
+use crate::engine::observe::{Observations, observe};
+use crate::engine::plan::{Action, Goal, Plan, left_alone};
+use crate::engine::resource::{Address, Observed};
 use crate::events::{Event, Phase};
 use crate::resources::objects::ForeignObjects;
 use crate::ui;
@@ -47,31 +48,33 @@ pub(super) async fn remove(
     ask: bool,
 ) -> Result<Ending, Diagnostic> {
     let run = session.run;
-    let survey = session.survey(session.graph_of_nothing(foreign_objects), Goal::Absent).await?;
-    let whole = whole(session);
-    if survey.plan.is_empty() {
-        run.events.note(format!("there is nothing of {whole}"));
-        return Ok(Ending::default());
+    let Survey { graph, observations, plan } =
+        session.survey(session.graph_of_nothing(foreign_objects), Goal::Absent).await?;
+    // Never a success: it may be this stack's after all, and somebody took its tag away.
+    let left_alone = left_alone(&graph, &observations);
+    if plan.is_empty() {
+        let elsewhere = elsewhere::look(session).await?.conclude(session, "teardown");
+        let problem = Diagnostic::of_all(elsewhere.into_iter().chain(left_alone));
+        return Ok(Ending { problem, ..Ending::default() });
     }
+    for problem in &left_alone {
+        run.events.warn(problem.summary.clone());
+    }
+    let whole = session.whole();
     if ask {
-        confirm(&survey.plan, &whole, run).await?;
+        confirm(&plan, &whole, run).await?;
     }
     run.events.emit(Event::Phase { phase: Phase::Applying });
-    let outcome = apply_absent(&survey.graph, &session.context, &survey.observations, &run.cancel).await;
+    let outcome = apply_absent(&graph, &session.context, &observations, &run.cancel).await;
     let problem = match outcome.problem {
         Some(problem) => Some(problem),
-        None => nothing_is_left(session, &survey.graph).await.err(),
+        None => nothing_is_left(session, &graph, &observations).await.err(),
     };
     if problem.is_none() {
         run.events.note(format!("nothing is left of {whole}"));
     }
+    let problem = Diagnostic::of_all(problem.into_iter().chain(left_alone));
     Ok(Ending { changed: outcome.changed, problem, ..Ending::default() })
-}
-
-/// The stack and where it is: somebody who looks in the wrong region should see it.
-fn whole(session: &Session<'_>) -> String {
-    let names = &session.context.names;
-    format!("stack '{}' in account {}, region {}", names.stack, names.account, names.region)
 }
 
 async fn confirm(plan: &Plan, whole: &str, run: &Run) -> Result<(), Diagnostic> {
@@ -83,15 +86,16 @@ async fn confirm(plan: &Plan, whole: &str, run: &Run) -> Result<(), Diagnostic> 
     Err(Diagnostic::new(Code::Declined, "nothing was deleted", "answer 'y', or pass --yes, to delete"))
 }
 
-/// Looks again, as if for the first time.
-async fn nothing_is_left(session: &Session<'_>, graph: &Graph) -> Result<(), Diagnostic> {
+/// Looks again, as if for the first time. Only what was there before and not ours may be there still.
+async fn nothing_is_left(session: &Session<'_>, graph: &Graph, before: &Observations) -> Result<(), Diagnostic> {
+    let was_foreign = |address: &Address| matches!(before.get(address), Some(Observed::Foreign(_)));
     session.run.events.emit(Event::Phase { phase: Phase::Verifying });
     let left = Mutex::new(Vec::new());
     let looking = retry::polling(LAST_SIGHT, || async {
         let observations = observe(graph, &session.fresh_context(), &session.run.cancel).await?;
         let found: Vec<String> = observations
             .iter()
-            .filter(|(_, observed)| !matches!(observed, Observed::Absent))
+            .filter(|(address, observed)| !matches!(observed, Observed::Absent) && !was_foreign(address))
             .map(|(address, _)| address.to_string())
             .collect();
         let nothing = found.is_empty().then_some(());
@@ -102,7 +106,7 @@ async fn nothing_is_left(session: &Session<'_>, graph: &Graph) -> Result<(), Dia
         Some(()) => Ok(()),
         None => Err(Diagnostic::new(
             Code::Leftover,
-            format!("something is left of {}", whole(session)),
+            format!("something is left of {}", session.whole()),
             "run 'teardown' again; if it stays, somebody may be making it anew: another run, a pipeline",
         )
         .leaving(left.into_inner().unwrap_or_else(PoisonError::into_inner))),

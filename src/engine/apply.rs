@@ -8,9 +8,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
+use super::disturbance::explained;
 use super::graph::Graph;
 use super::observe::{Observations, interrupted};
-use super::plan::{Action, towards};
+use super::plan::{Action, Goal, ambiguous, towards};
 use super::resource::{Address, Observed, Resource};
 use super::walk::{Visit, walk};
 use crate::aws::failure::FailureClass;
@@ -21,14 +22,14 @@ use crate::events::{Event, StepOutcome};
 const AT_MOST: usize = 8;
 
 /// How often a resource is looked at again after an answer was lost or somebody else was quicker.
-const LOOKS: u32 = 3;
+const LOOKS: u32 = 4;
 
 /// What became of a run.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     /// Whether any call may have changed something.
     pub(crate) changed: bool,
-    /// The first problem, in the order of `stack.rs`.
+    /// What went wrong, in the order of `stack.rs`.
     pub(crate) problem: Option<Diagnostic>,
 }
 
@@ -61,10 +62,12 @@ pub(crate) async fn apply_present(
     })
     .await;
     let mut standing = found_in(observations);
+    let done = graph.resources().iter().zip(&visits).filter(|(_, visit)| matches!(visit, Visit::Done(())));
+    standing.extend(done.map(|(resource, _)| resource.address()));
+    let expected = standing.clone();
     for (resource, visit) in graph.resources().iter().zip(&visits) {
         let address = resource.address();
         match visit {
-            Visit::Done(()) => drop(standing.insert(address)),
             // Nobody looks any more, and it may be half-made.
             Visit::Failed(problem) if problem.code == Code::Interrupted => drop(standing.insert(address)),
             // It may have failed half-way; if it cannot even be looked at, the problem at hand says enough.
@@ -73,10 +76,11 @@ pub(crate) async fn apply_present(
                 Ok(_) => drop(standing.insert(address)),
                 Err(_) => {}
             },
-            Visit::Skipped | Visit::Cancelled => {}
+            Visit::Done(()) | Visit::Skipped | Visit::Cancelled => {}
         }
     }
-    conclude(graph, context, visits, touched.any(), &standing)
+    let outcome = conclude(graph, context, visits, touched.any(), &standing);
+    outcome.explained(graph, context, Goal::Present, &expected).await
 }
 
 /// Removes everything that was found.
@@ -100,7 +104,16 @@ pub(crate) async fn apply_absent(
             let context = context.of(address);
             let deleting = async {
                 // AWS removes it together with its container, which the order puts first.
-                if graph.goes_with_its_container(resource.as_ref()) { Ok(()) } else { resource.delete(&context).await }
+                if graph.goes_with_its_container(resource.as_ref()) {
+                    return Ok(());
+                }
+                match resource.delete(&context).await {
+                    // Another run took it away with what held it.
+                    Err(problem) if problem.aws.as_ref().is_some_and(|aws| aws.class == FailureClass::NotFound) => {
+                        Ok(())
+                    }
+                    result => result,
+                }
             };
             reported(&context, address, Action::Delete, deleting).await
         }
@@ -111,7 +124,15 @@ pub(crate) async fn apply_absent(
             standing.remove(&resource.address());
         }
     }
-    conclude(graph, context, visits, touched.any(), &standing)
+    let outcome = conclude(graph, context, visits, touched.any(), &standing);
+    outcome.explained(graph, context, Goal::Absent, &standing).await
+}
+
+impl Outcome {
+    async fn explained(self, graph: &Graph, context: &Context, goal: Goal, expected: &BTreeSet<Address>) -> Self {
+        let Some(problem) = self.problem else { return self };
+        Self { problem: Some(explained(problem, graph, context, goal, expected).await), ..self }
+    }
 }
 
 /// What this run has acted on.
@@ -136,13 +157,14 @@ impl Touched {
     }
 }
 
+/// What of the stack is there. What has its name and is not ours is no part of it: nobody may delete it.
 fn found_in(observations: &Observations) -> BTreeSet<Address> {
-    let found = observations.iter().filter(|(_, observed)| !matches!(observed, Observed::Absent));
-    found.map(|(address, _)| *address).collect()
+    let ours = |observed: &Observed<Value>| matches!(observed, Observed::Owned(_) | Observed::Several(_));
+    observations.iter().filter(|(_, observed)| ours(observed)).map(|(address, _)| *address).collect()
 }
 
 /// Acts on one resource until it is as wanted. After a lost answer, or when somebody else was quicker, it looks before it acts
-/// again: repeating a create blindly would leave two.
+/// again: repeating a create blindly would leave two. It waits before it looks, because what was written shows late.
 async fn converge(resource: &dyn Resource, context: &Context, mut observed: Observed<Value>) -> Result<(), Diagnostic> {
     let mut looks = 0;
     loop {
@@ -152,13 +174,14 @@ async fn converge(resource: &dyn Resource, context: &Context, mut observed: Obse
             (_, Action::Keep | Action::Delete) => return Ok(()),
             (Observed::Owned(there), _) => resource.update(context, there, &desired, &step.changes).await,
             (Observed::Foreign(what), _) => return Err(not_ours(resource.address(), what)),
-            (Observed::Several(ids), _) => return Err(not_ours(resource.address(), &ids.join(", "))),
+            (Observed::Several(ids), _) => return Err(ambiguous(resource.address(), ids)),
             (Observed::Absent, _) => resource.create(context, &desired).await,
         };
         match result {
             Ok(()) => return Ok(()),
             Err(problem) if looks < LOOKS && may_have_happened(&problem) => {
                 looks += 1;
+                context.before_looking_again(looks, problem.to_string()).await?;
                 observed = resource.observe(context).await?;
             }
             Err(problem) => return Err(problem),
@@ -167,7 +190,8 @@ async fn converge(resource: &dyn Resource, context: &Context, mut observed: Obse
 }
 
 fn may_have_happened(problem: &Diagnostic) -> bool {
-    problem.aws.as_ref().is_some_and(|aws| matches!(aws.class, FailureClass::Transient | FailureClass::AlreadyExists))
+    use FailureClass::{AlreadyExists, Transient, Unreadable};
+    problem.aws.as_ref().is_some_and(|aws| matches!(aws.class, Transient | Unreadable | AlreadyExists))
 }
 
 fn not_ours(address: Address, what: &str) -> Diagnostic {
@@ -206,14 +230,14 @@ fn conclude(
     changed: bool,
     standing: &BTreeSet<Address>,
 ) -> Outcome {
-    let mut problem = None;
+    let mut problems = Vec::new();
     let mut cancelled = false;
     for (resource, visit) in graph.resources().iter().zip(visits) {
         match visit {
             Visit::Done(()) => {}
             // That the run was interrupted says more than what failed because of it.
             Visit::Failed(failed) if failed.code == Code::Interrupted => cancelled = true,
-            Visit::Failed(first) => problem = problem.or(Some(first)),
+            Visit::Failed(problem) => problems.push(problem),
             Visit::Skipped | Visit::Cancelled => {
                 cancelled |= matches!(visit, Visit::Cancelled);
                 context.events.emit(Event::StepFinished {
@@ -230,6 +254,7 @@ fn conclude(
         let addresses = graph.resources().iter().map(|resource| resource.address());
         addresses.filter(|address| standing.contains(address)).map(|address| address.to_string()).collect()
     };
-    let problem = cancelled.then(interrupted).or(problem).map(|problem| problem.leaving(left_behind()));
+    let problems = cancelled.then(interrupted).into_iter().chain(problems);
+    let problem = Diagnostic::of_all(problems).map(|problem| problem.leaving(left_behind()));
     Outcome { changed, problem }
 }

@@ -10,13 +10,14 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use tokio_util::sync::CancellationToken;
 
+use super::observe::interrupted;
 use super::resource::Address;
 use crate::aws::clients::Clients;
 use crate::aws::failure::{AwsFailure, FailureClass};
 use crate::aws::retry::{self, Repeat};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::events::{Event, Events};
-use crate::naming::{ApiId, IntegrationId, Names, OWNER_TAG, RouteId};
+use crate::naming::{ApiId, IntegrationId, Names, OWNER_TAG, RoleId, RouteId};
 
 /// A cell for one id that only AWS can assign.
 #[derive(Debug)]
@@ -45,6 +46,7 @@ impl<Id: Clone> Slot<Id> {
 /// What only a look at AWS can tell: the ids that it assigns, and which code runs. Everything else about a stack follows from its names.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
+    pub(crate) role: Slot<RoleId>,
     pub(crate) api: Slot<ApiId>,
     pub(crate) integration: Slot<IntegrationId>,
     pub(crate) route: Slot<RouteId>,
@@ -134,6 +136,14 @@ impl Context {
             },
         )
         .await
+    }
+
+    /// Waits before a look at what may not show yet, longer each time: reads lag behind writes by up to seconds (AWS-FACTS D).
+    pub(crate) async fn before_looking_again(&self, look: u32, reason: String) -> Result<(), Diagnostic> {
+        let delay = retry::before_look(look);
+        let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        self.events.emit(Event::StepWaiting { address: self.address, reason, attempt: look, delay_ms });
+        retry::unless_cancelled(&self.cancel, delay).await.ok_or_else(interrupted)
     }
 
     /// The API's id; known to every step that needs the API.

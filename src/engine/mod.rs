@@ -3,6 +3,7 @@
 pub(crate) mod apply;
 pub(crate) mod context;
 pub(crate) mod diff;
+mod disturbance;
 pub(crate) mod graph;
 pub(crate) mod observe;
 pub(crate) mod outputs;

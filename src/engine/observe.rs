@@ -17,7 +17,7 @@ const AT_MOST: usize = 8;
 /// What was found, by address.
 pub(crate) type Observations = BTreeMap<Address, Observed<Value>>;
 
-/// Looks at everything. The first problem ends it: a plan over a half-seen stack would be a guess.
+/// Looks at everything. A plan over a half-seen stack would be a guess, so any problem ends it; all of them are told.
 pub(crate) async fn observe(
     graph: &Graph,
     context: &Context,
@@ -43,14 +43,15 @@ pub(crate) async fn observe(
         }
     })
     .await;
-    for visit in visits {
-        match visit {
-            Visit::Failed(problem) => return Err(problem),
-            Visit::Cancelled => return Err(interrupted()),
-            Visit::Done(()) | Visit::Skipped => {}
-        }
+    let problems = visits.into_iter().filter_map(|visit| match visit {
+        Visit::Failed(problem) => Some(problem),
+        Visit::Cancelled => Some(interrupted()),
+        Visit::Done(()) | Visit::Skipped => None,
+    });
+    match Diagnostic::of_all(problems) {
+        Some(problem) => Err(problem),
+        None => Ok(found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)),
     }
-    Ok(found.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner))
 }
 
 pub(crate) fn interrupted() -> Diagnostic {

@@ -9,6 +9,7 @@ use super::graph::Graph;
 use super::observe::Observations;
 use super::resource::{Address, Observed};
 use crate::diagnostics::{Code, Diagnostic};
+use crate::naming::OWNER_TAG;
 
 /// What is to become of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -61,16 +62,21 @@ impl Plan {
 
 /// The plan, or why nothing may be done at all.
 pub(crate) fn plan(graph: &Graph, observations: &Observations, known: &Known, goal: Goal) -> Result<Plan, Diagnostic> {
+    if goal == Goal::Present
+        && let Some(problem) = Diagnostic::of_all(obstacles(graph, observations))
+    {
+        return Err(problem);
+    }
     let mut steps = Vec::new();
     for resource in graph.resources() {
         let address = resource.address();
         let observed = observations.get(&address).unwrap_or(&Observed::Absent);
-        refuse_what_is_not_ours(address, observed, goal)?;
         let step = match goal {
             Goal::Present => towards(address, observed, &resource.desired(known)?),
             Goal::Absent => {
-                let action = if *observed == Observed::Absent { Action::Keep } else { Action::Delete };
-                Step { address, action, changes: Vec::new() }
+                // What is not ours stays: `left_alone` names it.
+                let ours = matches!(observed, Observed::Owned(_) | Observed::Several(_));
+                Step { address, action: if ours { Action::Delete } else { Action::Keep }, changes: Vec::new() }
             }
         };
         steps.push(step);
@@ -88,18 +94,52 @@ pub(crate) fn towards(address: Address, observed: &Observed<Value>, desired: &Va
     Step { address, action, changes }
 }
 
-fn refuse_what_is_not_ours(address: Address, observed: &Observed<Value>, goal: Goal) -> Result<(), Diagnostic> {
-    match observed {
-        Observed::Foreign(what) => Err(Diagnostic::new(
-            Code::NotOurs,
-            format!("{address}: {what}"),
-            "nothing was changed; choose another stack name, or rename or remove that resource if it is yours",
-        )),
-        Observed::Several(ids) if goal == Goal::Present => Err(Diagnostic::new(
-            Code::Ambiguous,
-            format!("{address}: {} resources carry this stack's tag: {}", ids.len(), ids.join(", ")),
-            "nothing was changed; delete the one that is not in use, or run 'teardown' to remove them all, then 'up'",
-        )),
-        _ => Ok(()),
-    }
+/// Why `up` must not begin.
+fn obstacles(graph: &Graph, observations: &Observations) -> Vec<Diagnostic> {
+    found(graph, observations)
+        .filter_map(|(address, observed)| match observed {
+            Observed::Foreign(what) => Some(Diagnostic::new(
+                Code::NotOurs,
+                format!("{address}: {what}"),
+                "nothing was changed; choose another stack name, or rename or remove that resource if it is yours",
+            )),
+            Observed::Several(ids) => Some(ambiguous(address, ids)),
+            Observed::Owned(_) | Observed::Absent => None,
+        })
+        .collect()
+}
+
+/// What has a name of this stack, and stays where `teardown` removes the stack.
+pub(crate) fn left_alone(graph: &Graph, observations: &Observations) -> Vec<Diagnostic> {
+    found(graph, observations)
+        .filter_map(|(address, observed)| match observed {
+            Observed::Foreign(what) => Some(Diagnostic::new(
+                Code::NotOurs,
+                format!("{address}: {what}; it was left alone"),
+                format!(
+                    "if it belongs to this stack, let these credentials read it, or give it the tag {OWNER_TAG} with the stack's \
+                     name, and run 'teardown' again; otherwise choose another stack name"
+                ),
+            )),
+            Observed::Owned(_) | Observed::Several(_) | Observed::Absent => None,
+        })
+        .collect()
+}
+
+fn found<'a>(graph: &'a Graph, observations: &'a Observations) -> impl Iterator<Item = (Address, &'a Observed<Value>)> {
+    let addresses = graph.resources().iter().map(|resource| resource.address());
+    addresses.filter_map(|address| Some((address, observations.get(&address)?)))
+}
+
+/// More than one that may be in use: never a silent pick.
+pub(crate) fn ambiguous(address: Address, ids: &[String]) -> Diagnostic {
+    Diagnostic::new(
+        Code::Ambiguous,
+        format!(
+            "{address}: {} resources carry this stack's tag, and each may be in use: {}",
+            ids.len(),
+            ids.join(", ")
+        ),
+        "none of them was touched; delete those that are not in use, or run 'teardown' to remove them all, then 'up'",
+    )
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header, request};
-use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Either, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use rand::RngExt;
 use serde_json::json;
@@ -14,6 +14,7 @@ use serde_json::json;
 use super::answer::{self, Answer, AwsError};
 use super::call::{Call, CallRecord, Operation, Principal, Service};
 use super::faults::{Fault, throttle_error};
+use super::garbling::{self, AnswerBody, Garbling};
 use super::signature::{self, Authorization};
 use super::world::World;
 use super::{apigateway, authorization, browsers, gateway, iam, lambda, logs, s3, sts};
@@ -32,15 +33,15 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 pub(crate) struct Dropped;
 
 /// Answers one request.
-pub(crate) async fn dispatch(world: Arc<World>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Dropped> {
+pub(crate) async fn dispatch(world: Arc<World>, request: Request<Incoming>) -> Result<Response<AnswerBody>, Dropped> {
     let path = request.uri().path();
     if path == HEALTH {
-        return Ok(health(&world).map(Full::new));
+        return Ok(garbling::body(health(&world)));
     }
     if path.starts_with(EXECUTE_API) && !path.contains("/@connections") {
-        return Ok(gateway::handle(world, request).await);
+        return Ok(gateway::handle(world, request).await.map(Either::Left));
     }
-    Ok(call(world, request).await?.map(Full::new))
+    Ok(garbling::body(call(world, request).await?))
 }
 
 /// Answers a call to a service, or a public GET.
@@ -67,7 +68,9 @@ where
         Err(error) => answer::error(service.unwrap_or(Service::S3), &error, &request_id),
     };
     let name = if matches!(service, None | Some(Service::S3)) { "x-amz-request-id" } else { "x-amzn-requestid" };
-    if let Ok(value) = HeaderValue::from_str(&request_id) {
+    if let Ok(value) = HeaderValue::from_str(&request_id)
+        && !Garbling::is_from_a_stranger(&answer)
+    {
         answer.headers_mut().insert(name, value);
     }
     Ok(answer)
@@ -154,13 +157,18 @@ async fn signed(
         body: authenticated.body,
         request_id: request_id.to_owned(),
     };
-    match operation(&call) {
+    carry_out(world, &call).await
+}
+
+/// Answers a call of which is known who makes it.
+pub(super) async fn carry_out(world: &Arc<World>, call: &Call) -> Result<Answer, Dropped> {
+    match operation(call) {
         // A function's role may call what the data plane carries; the control plane is the deployer's (stricter than AWS).
-        Some(operation) if is_control_plane(&call) && matches!(call.principal, Principal::RoleSession { .. }) => {
-            refuse(access_denied(&call, operation))
+        Some(operation) if is_control_plane(call) && matches!(call.principal, Principal::RoleSession { .. }) => {
+            Ok(answer::error(call.service, &access_denied(call, operation), &call.request_id))
         }
-        Some(operation) => run(world, &call, operation).await,
-        None => Ok(unknown_operation(&call)),
+        Some(operation) => run(world, call, operation).await,
+        None => Ok(unknown_operation(call)),
     }
 }
 
@@ -212,6 +220,18 @@ async fn run(world: &Arc<World>, call: &Call, operation: Operation) -> Result<An
                 return std::future::pending().await;
             }
             return Err(Dropped);
+        }
+        Some(fault @ Fault::Late(after)) => {
+            report(&fault);
+            delay(after).await;
+            handle(world, call).await;
+            record(None);
+            std::future::pending().await
+        }
+        Some(Fault::Garbled(garbling)) => {
+            let whole = if garbling.lets_the_call_through() { handle(world, call).await } else { Answer::default() };
+            report(&Fault::Garbled(garbling));
+            Ok(garbling.spoil(whole, &call.method))
         }
         // What a shell reports after `kill -9`.
         Some(Fault::Kill) => std::process::exit(137),

@@ -11,7 +11,10 @@
 //! | `lost` | done, but the connection drops before the answer |
 //! | `hang` | never answered, and not done |
 //! | `hang-after` | done, and never answered |
+//! | `late:40ms` | never answered, and done only then |
 //! | `kill` | the process that runs the local AWS exits at once |
+//! | `garbled:HOW` | done, and the answer spoilt on its way: `empty`, `truncated`, `reset`, `wrong-types`, `no-members`, `more-members`, `new-values`, `content-type` |
+//! | `garbled:html:STATUS` | answered by a web page, as from a proxy or a captive portal; done only with 502, 503 and 504 |
 //!
 //! For example `lambda:CreateFunction#1=throttle` or `*=latency:40ms`. Every rule that fits a call applies: latencies add up, and
 //! the first other fault wins.
@@ -25,6 +28,7 @@ use tokio::sync::broadcast;
 
 use super::answer::AwsError;
 use super::call::{Operation, Service};
+use super::garbling::Garbling;
 
 /// What goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +52,12 @@ pub enum Fault {
     Hang,
     /// Done, and never answered.
     HangAfterEffect,
+    /// Never answered, and done only after this time: a call whose caller died while it was under way.
+    Late(Duration),
     /// The process exits, as after `kill -9`.
     Kill,
+    /// The answer is spoilt on its way.
+    Garbled(Garbling),
 }
 
 /// When something goes wrong, and what.
@@ -200,9 +208,12 @@ impl FromStr for Fault {
             ("hang", "") => Ok(Self::Hang),
             ("hang-after", "") => Ok(Self::HangAfterEffect),
             ("kill", "") => Ok(Self::Kill),
-            ("latency", duration) => parse_duration(duration)
-                .map(Self::Latency)
-                .ok_or_else(|| format!("`{duration}` is no duration like 40ms or 2s")),
+            ("garbled", how) => how.parse().map(Self::Garbled),
+            ("latency" | "late", text) => {
+                let duration = parse_duration(text)
+                    .ok_or_else(|| format!("`{text}` is no duration like 40ms or 2s, of an hour at most"))?;
+                Ok(if kind == "late" { Self::Late(duration) } else { Self::Latency(duration) })
+            }
             ("fail", details) => {
                 let mut parts = details.splitn(3, ':');
                 let status = parts.next().unwrap_or_default();
@@ -220,9 +231,14 @@ impl FromStr for Fault {
     }
 }
 
+/// More would add up to more than a clock can show, and nobody waits that long.
+const LONGEST_LATENCY: Duration = Duration::from_secs(3600);
+
 fn parse_duration(text: &str) -> Option<Duration> {
     let milliseconds = text.strip_suffix("ms").and_then(|number| number.parse().ok()).map(Duration::from_millis);
-    milliseconds.or_else(|| text.strip_suffix('s').and_then(|number| number.parse().ok()).map(Duration::from_secs))
+    let duration =
+        milliseconds.or_else(|| text.strip_suffix('s').and_then(|number| number.parse().ok()).map(Duration::from_secs));
+    duration.filter(|duration| *duration <= LONGEST_LATENCY)
 }
 
 #[cfg(test)]
@@ -262,7 +278,10 @@ mod tests {
     fn every_fault_has_a_spelling() {
         let fault = |text: &str| text.parse::<FaultRule>().unwrap().fault;
         assert_eq!(fault("*=hang-after"), Fault::HangAfterEffect);
+        assert_eq!(fault("*=late:2s"), Fault::Late(Duration::from_secs(2)));
         assert_eq!(fault("*=kill"), Fault::Kill);
+        assert_eq!(fault("*=garbled:html:200"), Fault::Garbled(Garbling::WebPage(200)));
+        assert_eq!(fault("*=garbled:empty"), Fault::Garbled(Garbling::Empty));
         let (code, message) = ("Boom".to_owned(), "it: broke".to_owned());
         assert_eq!(fault("iam:*=fail:500:Boom:it: broke"), Fault::FailBefore { status: 500, code, message });
     }
@@ -278,6 +297,7 @@ mod tests {
             ("*=fail:200:Fine", "no status"),
             ("*=fail:500", "error code is missing"),
             ("*=throttle:hard", "no fault"),
+            ("*=garbled:a-little", "no way to garble"),
         ] {
             let error = text.parse::<FaultRule>().unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");

@@ -99,6 +99,11 @@ impl LocalAws {
         s3::seed_foreign_bucket(&mut self.world.state(), name);
     }
 
+    /// Puts a bucket of this account into another region than the one that is answered for.
+    pub fn seed_bucket_elsewhere(&self, name: &str, region: &str) {
+        s3::seed_bucket_elsewhere(&mut self.world.state(), name, region);
+    }
+
     /// Ends the listener, the requests in flight, every socket and every function process.
     pub async fn stop(mut self) {
         self.cancelled.cancel();

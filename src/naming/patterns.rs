@@ -87,6 +87,11 @@ impl Patterns {
         arns
     }
 
+    /// The role that the stack has wherever its relay may run.
+    pub(crate) fn role_in_any_region(&self) -> Vec<String> {
+        Self { region: Region(ANY.to_owned()), ..self.clone() }.role_by_name()
+    }
+
     fn role_below(&self, path: &RolePath) -> String {
         let (partition, account) = (&self.partition, &self.account);
         format!("arn:{partition}:iam::{account}:role{path}webrtc-aws-{}-{}", self.stacks, self.region)

@@ -11,7 +11,7 @@ pub(crate) use table::{LEFT_OUT, TABLE};
 
 use clap::ValueEnum;
 
-use crate::naming::Patterns;
+use crate::naming::{ANY, Patterns};
 
 /// What somebody wants to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
@@ -69,9 +69,15 @@ pub(crate) enum Scope {
     ApiTagging,
     NewApiParts,
     ApiParts,
-    OldDeployments,
+    /// What `up` takes out of an API: parts that it did not put there or needs no more.
+    SuperfluousApiParts,
     /// APIs and stages that carry the tag of the stack.
     Api,
+    /// Lists of the whole account, which tell that the stack stands in another region. Without them commands say that they did not
+    /// look.
+    OtherRegions,
+    /// The stack's role, wherever its relay runs; a role of a stack that is called like it and a bit more may look the same.
+    RoleInAnyRegion,
 }
 
 impl Scope {
@@ -92,8 +98,10 @@ impl Scope {
             Self::ApiTagging => "TagNewApi",
             Self::NewApiParts => "CreateApiParts",
             Self::ApiParts => "UpdateApiParts",
-            Self::OldDeployments => "DeleteOldDeployments",
+            Self::SuperfluousApiParts => "DeleteApiParts",
             Self::Api => "TaggedApi",
+            Self::OtherRegions => "FindStackInOtherRegions",
+            Self::RoleInAnyRegion => "RoleInAnyRegion",
         }
     }
 
@@ -121,8 +129,15 @@ impl Scope {
                 "/apis/*/stages",
             ]),
             Self::ApiParts => paths(&["/apis/*/integrations/*", "/apis/*/routes/*"]),
-            Self::OldDeployments => paths(&["/apis/*/deployments/*"]),
+            Self::SuperfluousApiParts => paths(&[
+                "/apis/*/integrations/*",
+                "/apis/*/routes/*",
+                "/apis/*/routesettings/*",
+                "/apis/*/deployments/*",
+            ]),
             Self::Api => paths(&["/apis/*"]),
+            Self::OtherRegions => vec![ANY.to_owned()],
+            Self::RoleInAnyRegion => of.role_in_any_region(),
         }
     }
 }

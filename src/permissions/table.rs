@@ -1,16 +1,21 @@
 //! The table. Each row is proved twice by `commands/tests/permissions.rs`: with all rows every command does its work, and without
-//! any single one some command fails and names the action.
+//! any single one some command fails and names the action, or, in `OtherRegions`, says what it did not look at.
 
 use super::Scope::{
     self, Api, ApiParts, ApiTagging, ApiTags, Apis, Bucket, Function, LogGroup, LogGroupTags, LogGroups, NewApi,
-    NewApiParts, Objects, OldDeployments, PassedRole, Role, RoleRights,
+    NewApiParts, Objects, OtherRegions, PassedRole, Role, RoleInAnyRegion, RoleRights, SuperfluousApiParts,
 };
 use super::{Permission, Purpose, When};
 
 const EVERYBODY: &[Purpose] = &[Purpose::ReadOnly, Purpose::Up, Purpose::Teardown];
+/// `status` and `teardown`, where they found nothing.
+const SEARCHERS: &[Purpose] = &[Purpose::ReadOnly, Purpose::Teardown];
 const UP: &[Purpose] = &[Purpose::Up];
 const TEARDOWN: &[Purpose] = &[Purpose::Teardown];
 const WRITERS: &[Purpose] = &[Purpose::Up, Purpose::Teardown];
+
+/// What sets tags in API Gateway.
+const TAGGING: &[&str] = &["apigateway:CreateApi", "apigateway:CreateStage", "apigateway:TagResource"];
 
 const fn row(
     scope: Scope,
@@ -38,12 +43,15 @@ pub(crate) const TABLE: &[Permission] = &[
     row(Bucket, "s3:ListBucketMultipartUploads", TEARDOWN, &["s3:ListMultipartUploads"]),
     row(Bucket, "s3:DeleteBucket", TEARDOWN, &["s3:DeleteBucket"]),
     row(Objects, "s3:GetObject", EVERYBODY, &["s3:HeadObject"]),
+    // Only of a bucket with versions: what is in the older ones may be somebody else's.
+    row(Objects, "s3:GetObjectVersion", TEARDOWN, &["s3:HeadObject"]),
     row(Objects, "s3:PutObject", UP, &["s3:PutObject"]),
-    row(Objects, "s3:DeleteObject", WRITERS, &["s3:DeleteObjects"]),
-    row(Objects, "s3:DeleteObjectVersion", TEARDOWN, &["s3:DeleteObjects"]),
+    row(Objects, "s3:DeleteObject", WRITERS, &["s3:DeleteObjects", "s3:DeleteObject"]),
+    row(Objects, "s3:DeleteObjectVersion", TEARDOWN, &["s3:DeleteObjects", "s3:DeleteObject"]),
     // Only where somebody's upload to the bucket was never finished.
     row(Objects, "s3:AbortMultipartUpload", TEARDOWN, &["s3:AbortMultipartUpload"]),
-    row(Role, "iam:GetRole", EVERYBODY, &["iam:GetRole"]),
+    row(Role, "iam:GetRole", UP, &["iam:GetRole"]),
+    row(RoleInAnyRegion, "iam:GetRole", SEARCHERS, &["iam:GetRole"]),
     row(Role, "iam:GetRolePolicy", EVERYBODY, &["iam:GetRolePolicy"]),
     row(Role, "iam:ListRolePolicies", EVERYBODY, &["iam:ListRolePolicies"]),
     row(Role, "iam:ListAttachedRolePolicies", EVERYBODY, &["iam:ListAttachedRolePolicies"]),
@@ -77,6 +85,8 @@ pub(crate) const TABLE: &[Permission] = &[
     row(Function, "lambda:AddPermission", UP, &["lambda:AddPermission"]),
     // Only where somebody changed the statement, or the API was made anew.
     row(Function, "lambda:RemovePermission", UP, &["lambda:RemovePermission"]),
+    // Only where somebody reserved concurrency, none at worst.
+    row(Function, "lambda:DeleteFunctionConcurrency", UP, &["lambda:DeleteFunctionConcurrency"]),
     row(Function, "lambda:DeleteFunction", TEARDOWN, &["lambda:DeleteFunction"]),
     row(LogGroups, "logs:DescribeLogGroups", EVERYBODY, &["logs:DescribeLogGroups"]),
     row(LogGroupTags, "logs:ListTagsForResource", EVERYBODY, &["logs:ListTagsForResource"]),
@@ -101,8 +111,8 @@ pub(crate) const TABLE: &[Permission] = &[
         ],
     ),
     row(NewApi, "apigateway:POST", UP, &["apigateway:CreateApi"]),
-    row(ApiTags, "apigateway:POST", UP, &["apigateway:CreateApi", "apigateway:CreateStage"]),
-    row(ApiTagging, "apigateway:TagResource", UP, &["apigateway:CreateApi", "apigateway:CreateStage"]),
+    row(ApiTags, "apigateway:POST", UP, TAGGING),
+    row(ApiTagging, "apigateway:TagResource", UP, TAGGING),
     row(
         NewApiParts,
         "apigateway:POST",
@@ -116,10 +126,22 @@ pub(crate) const TABLE: &[Permission] = &[
         ],
     ),
     row(ApiParts, "apigateway:PATCH", UP, &["apigateway:UpdateIntegration", "apigateway:UpdateRoute"]),
-    row(OldDeployments, "apigateway:DELETE", UP, &["apigateway:DeleteDeployment"]),
+    row(
+        SuperfluousApiParts,
+        "apigateway:DELETE",
+        UP,
+        &[
+            "apigateway:DeleteIntegration",
+            "apigateway:DeleteRoute",
+            "apigateway:DeleteRouteSettings",
+            "apigateway:DeleteDeployment",
+        ],
+    ),
     row(Api, "apigateway:PATCH", UP, &["apigateway:UpdateApi", "apigateway:UpdateStage"]),
     // In `up`, only where another run made a second API at the same time, or the stage's name changed.
     row(Api, "apigateway:DELETE", WRITERS, &["apigateway:DeleteApi", "apigateway:DeleteStage"]),
+    row(OtherRegions, "s3:ListAllMyBuckets", SEARCHERS, &["s3:ListBuckets"]),
+    row(OtherRegions, "iam:ListRoles", SEARCHERS, &["iam:ListRoles"]),
 ];
 
 /// Calls of the product that the policy leaves out, and why.

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use super::{BUCKET, Doing, OBJECTS, policy_document};
 use crate::aws::failure::{AwsFailure, FailureClass};
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation};
 use crate::engine::diff::Change;
 use crate::engine::resource::{Address, Kind, Observed};
@@ -312,6 +312,15 @@ impl Kind for Bucket {
             .await
             .absent_as_none()
             .map(drop)
-            .doing(|| format!("delete the bucket {name}"))
+            .map_err(|failure| {
+                let was_filled = failure.code.as_deref() == Some("BucketNotEmpty");
+                let mut problem = Diagnostic::from_aws(&format!("delete the bucket {name}"), failure);
+                if was_filled {
+                    problem.code = Code::Leftover;
+                    problem.hint =
+                        "something was put into it meanwhile: run 'teardown' again once nobody writes to it".to_owned();
+                }
+                problem
+            })
     }
 }

@@ -17,13 +17,16 @@ use crate::aws::failure::{AwsFailure, FailureClass};
 use crate::aws::retry;
 use crate::config::RelaySettings;
 use crate::diagnostics::{Code, Diagnostic};
-use crate::engine::context::{Absence, Context, Known, Operation};
+use crate::engine::context::{Absence, Context, Known, Operation, UNKNOWN_ID};
 use crate::engine::diff::Change;
 use crate::engine::resource::{Address, Kind, Observed};
 use crate::naming::Names;
 
 /// Where the relay posts to connections; the relay reads it at start-up.
 const ENDPOINT_VARIABLE: &str = "CONNECTIONS_ENDPOINT";
+
+/// What the role's id follows in the description.
+const BOUND_TO: &str = ", bound to the role ";
 
 /// A function outside of a VPC is Active within seconds (AWS-FACTS C2).
 const SETTLE_DEADLINE: Duration = Duration::from_secs(120);
@@ -41,11 +44,17 @@ pub(crate) struct Spec {
     runtime: String,
     handler: String,
     role: String,
+    /// The role that Lambda bound the function to when its role was last set. A role that was deleted and made anew under the
+    /// same name is another one, and the function gets no credentials until its role is set again (AWS-FACTS D). AWS does not
+    /// show the binding, so the description, which is set in the same call, keeps it. `None`: nobody knows.
+    role_id: Option<String>,
     architecture: String,
     code_sha256: String,
     memory_mb: i32,
     timeout_s: i32,
     environment: BTreeMap<String, String>,
+    /// By a reserved concurrency of 0: every message is throttled. Any other reservation is a person's own cap.
+    switched_off: bool,
     /// Ready for calls. A function that an interrupted run left Pending is waited for, one that failed is made anew.
     state: Readiness,
 }
@@ -138,6 +147,7 @@ impl Function {
                     .runtime(Runtime::from(desired.runtime.as_str()))
                     .handler(&desired.handler)
                     .role(&desired.role)
+                    .description(description(context, desired))
                     .memory_size(desired.memory_mb)
                     .timeout(desired.timeout_s)
                     .environment(environment(desired))
@@ -166,6 +176,26 @@ impl Function {
             .doing(|| format!("upload the relay to the function {name}"))?;
         self.settle(context).await
     }
+
+    async fn switch_on(&self, context: &Context) -> Result<(), Diagnostic> {
+        let name = self.name();
+        context
+            .call(Operation::repeatable("lambda", "DeleteFunctionConcurrency"), || {
+                context.clients.lambda.delete_function_concurrency().function_name(&name).send()
+            })
+            .await
+            .map(drop)
+            .doing(|| format!("take the reserved concurrency of 0 from the function {name}"))
+    }
+}
+
+fn description(context: &Context, spec: &Spec) -> String {
+    let role = spec.role_id.as_deref().unwrap_or_default();
+    format!("Relay of the webrtc-aws stack '{}'{BOUND_TO}{role}", context.names.stack)
+}
+
+fn bound_role(description: &str) -> Option<String> {
+    description.rsplit_once(BOUND_TO).map(|(_, role)| role.to_owned())
 }
 
 fn environment(spec: &Spec) -> Environment {
@@ -201,11 +231,13 @@ impl Kind for Function {
             runtime: Runtime::Providedal2023.as_str().to_owned(),
             handler: "bootstrap".to_owned(),
             role: self.names.role_arn(),
+            role_id: Some(known.role.get().map_or_else(|| UNKNOWN_ID.to_owned(), |id| id.to_string())),
             architecture,
             code_sha256,
             memory_mb: self.settings.memory_mb,
             timeout_s: self.settings.timeout_s,
             environment: BTreeMap::from([(ENDPOINT_VARIABLE.to_owned(), endpoint)]),
+            switched_off: false,
             state: Readiness::Ready,
         }
     }
@@ -225,6 +257,7 @@ impl Kind for Function {
             let failure = AwsFailure::in_an_answer("lambda", "GetFunction", error.error_code, error.message);
             return Err(failure).doing(|| format!("read the tags of the function {name}"));
         }
+        let reserved = answer.concurrency.and_then(|concurrency| concurrency.reserved_concurrent_executions);
         let tags = answer.tags.unwrap_or_default();
         if let Err(why) = context.ownership(tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))) {
             return Ok(Observed::Foreign(format!("the function {name} {why}")));
@@ -238,6 +271,7 @@ impl Kind for Function {
             runtime: configuration.runtime.as_ref().map(|runtime| runtime.as_str().to_owned()).unwrap_or_default(),
             handler: configuration.handler.unwrap_or_default(),
             role: configuration.role.unwrap_or_default(),
+            role_id: configuration.description.as_deref().and_then(bound_role),
             architecture,
             code_sha256,
             memory_mb: configuration.memory_size.unwrap_or_default(),
@@ -248,6 +282,7 @@ impl Kind for Function {
                 .unwrap_or_default()
                 .into_iter()
                 .collect(),
+            switched_off: reserved == Some(0),
             state,
         }))
     }
@@ -263,7 +298,7 @@ impl Kind for Function {
                     .lambda
                     .create_function()
                     .function_name(&name)
-                    .description(format!("Relay of the webrtc-aws stack '{}'", context.names.stack))
+                    .description(description(context, desired))
                     .package_type(PackageType::Zip)
                     .runtime(Runtime::from(desired.runtime.as_str()))
                     .handler(&desired.handler)
@@ -292,6 +327,7 @@ impl Kind for Function {
         let settings_differ = observed.runtime != desired.runtime
             || observed.handler != desired.handler
             || observed.role != desired.role
+            || observed.role_id != desired.role_id
             || observed.memory_mb != desired.memory_mb
             || observed.timeout_s != desired.timeout_s
             || observed.environment != desired.environment;
@@ -300,6 +336,9 @@ impl Kind for Function {
         }
         if code_differs {
             self.update_code(context).await?;
+        }
+        if observed.switched_off {
+            self.switch_on(context).await?;
         }
         Ok(())
     }

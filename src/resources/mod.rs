@@ -1,6 +1,7 @@
 //! One file for each AWS kind: what is wanted, what is there, and the calls between the two.
 
 pub(crate) mod bucket;
+mod bucket_contents;
 pub(crate) mod function;
 pub(crate) mod integration;
 pub(crate) mod log_group;
@@ -11,6 +12,7 @@ pub(crate) mod role;
 pub(crate) mod role_policy;
 pub(crate) mod route;
 pub(crate) mod stage;
+mod superseded;
 #[cfg(test)]
 mod tests;
 pub(crate) mod websocket_api;

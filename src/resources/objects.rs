@@ -7,17 +7,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_sdk_s3::types::{Delete, EncodingType, ObjectIdentifier, ServerSideEncryption};
+use aws_sdk_s3::types::ServerSideEncryption;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::bucket_contents::{Contents, Version};
 use super::{BUCKET, Doing, OBJECTS, WEBSOCKET_API};
-use crate::aws::failure::AwsFailure;
 use crate::config::IceServer;
 use crate::diagnostics::{Code, Diagnostic};
-use crate::engine::context::{Absence, Context, Known, Operation, all_pages};
+use crate::engine::context::{Absence, Context, Known, Operation};
 use crate::engine::diff::Change;
 use crate::engine::resource::{Address, Kind, Observed};
 use crate::naming::{CONFIG_OBJECT, INDEX_DOCUMENT, Names, OWNER_METADATA};
@@ -28,9 +28,6 @@ const HASH_METADATA: &str = "webrtc-aws-sha256";
 
 /// How many objects are read or written side by side.
 const AT_MOST: usize = 8;
-
-/// Most keys that one DeleteObjects call takes (AWS-FACTS E5).
-const KEYS_PER_DELETE: usize = 1_000;
 
 #[derive(Debug)]
 pub(crate) struct Objects {
@@ -75,11 +72,17 @@ impl ObjectSpec {
     }
 }
 
-/// One version or delete marker.
-#[derive(Clone, Debug)]
-struct Version {
+/// The generated configuration. JSON is JavaScript; `<` is escaped so that nobody who puts it into a page ends a script early.
+pub(super) fn config_module(websocket_url: &str, ice_servers: &[IceServer]) -> String {
+    let settings = json!({ "websocketUrl": websocket_url, "iceServers": ice_servers }).to_string();
+    format!("export default Object.freeze({});\n", settings.replace('<', "\\u003c"))
+}
+
+/// What is at a key, and whether it carries our mark.
+struct Found {
     key: String,
-    id: Option<String>,
+    spec: ObjectSpec,
+    is_ours: bool,
 }
 
 impl Objects {
@@ -87,44 +90,23 @@ impl Objects {
         self.names.bucket()
     }
 
+    fn contents<'a>(&self, context: &'a Context) -> Contents<'a> {
+        Contents { context, bucket: self.bucket() }
+    }
+
     /// The page's files and the generated configuration, which replaces one of that name.
     fn wanted(&self, known: &Known) -> BTreeMap<String, PageFile> {
-        let settings = json!({
-            "websocketUrl": self.names.websocket_url(&known.api_or_placeholder()),
-            "iceServers": self.ice_servers,
-        });
-        let module = format!("export default Object.freeze({settings});\n");
+        let module = config_module(&self.names.websocket_url(&known.api_or_placeholder()), &self.ice_servers);
         let mut files = self.page.files().clone();
         files.insert(CONFIG_OBJECT.to_owned(), PageFile::generated(CONFIG_OBJECT, module));
         files
     }
 
-    async fn keys(&self, context: &Context) -> Result<Vec<String>, Diagnostic> {
+    async fn look(&self, context: &Context, version: Version) -> Result<Option<Found>, Diagnostic> {
         let bucket = self.bucket();
-        let objects = all_pages(async |token: Option<String>| {
-            let page = context
-                .call(Operation::repeatable("s3", "ListObjectsV2"), || {
-                    context
-                        .clients
-                        .s3
-                        .list_objects_v2()
-                        .bucket(&bucket)
-                        .expected_bucket_owner(context.names.account.as_str())
-                        .set_continuation_token(token.clone())
-                        .send()
-                })
-                .await?;
-            Ok((page.contents.unwrap_or_default(), page.next_continuation_token))
-        })
-        .await
-        .absent_as_none()
-        .doing(|| format!("list the objects of the bucket {bucket}"))?;
-        Ok(objects.into_iter().flatten().filter_map(|object| object.key).collect())
-    }
-
-    /// An object and whether it carries our mark.
-    async fn look(&self, context: &Context, key: String) -> Result<Option<(String, ObjectSpec, bool)>, Diagnostic> {
-        let bucket = self.bucket();
+        let Version { key, id, is_latest, .. } = version;
+        // Asking for the latest by its id would need the right to read older versions too.
+        let id = id.filter(|_| !is_latest);
         let head = context
             .call(Operation::repeatable("s3", "HeadObject"), || {
                 context
@@ -134,11 +116,18 @@ impl Objects {
                     .bucket(&bucket)
                     .expected_bucket_owner(context.names.account.as_str())
                     .key(&key)
+                    .set_version_id(id.clone())
                     .send()
             })
-            .await
-            .absent_as_none()
-            .doing(|| format!("look at the object {key} of the bucket {bucket}"))?;
+            .await;
+        let head = match head {
+            // Encrypted with a key that the reader must send along: nothing of ours is.
+            Err(failure) if failure.status == Some(400) => {
+                let spec = ObjectSpec { sha256: None, content_type: String::new(), cache_control: String::new() };
+                return Ok(Some(Found { key, spec, is_ours: false }));
+            }
+            head => head.absent_as_none().doing(|| format!("look at the object {key:?} of the bucket {bucket}"))?,
+        };
         let Some(head) = head else { return Ok(None) };
         let metadata = head.metadata.unwrap_or_default();
         let is_ours = metadata.get(OWNER_METADATA).is_some_and(|owner| owner == context.names.stack.as_str());
@@ -147,21 +136,25 @@ impl Objects {
             content_type: head.content_type.unwrap_or_default(),
             cache_control: head.cache_control.unwrap_or_default(),
         };
-        Ok(Some((key, spec, is_ours)))
+        Ok(Some(Found { key, spec, is_ours }))
     }
 
-    async fn look_at_all(&self, context: &Context) -> Result<Vec<(String, ObjectSpec, bool)>, Diagnostic> {
-        let keys = self.keys(context).await?;
-        stream::iter(keys)
-            .map(|key| self.look(context, key))
+    async fn look_at(&self, context: &Context, versions: Vec<Version>) -> Result<Vec<Found>, Diagnostic> {
+        stream::iter(versions)
+            .map(|version| self.look(context, version))
             .buffer_unordered(AT_MOST)
             .try_filter_map(async |found| Ok(found))
             .try_collect()
             .await
     }
 
-    fn refuse_foreign(&self, found: &[(String, ObjectSpec, bool)]) -> Result<(), Diagnostic> {
-        let foreign: Vec<_> = found.iter().filter(|(_, _, is_ours)| !is_ours).map(|(key, _, _)| key.as_str()).collect();
+    /// Stops at what somebody else put there. A delete marker holds nothing, an older version does.
+    async fn refuse_foreign(&self, context: &Context, versions: &[Version]) -> Result<(), Diagnostic> {
+        let objects = versions.iter().filter(|version| !version.is_delete_marker).cloned().collect();
+        let found = self.look_at(context, objects).await?;
+        let mut foreign: Vec<_> = found.iter().filter(|found| !found.is_ours).map(|found| found.key.as_str()).collect();
+        foreign.sort_unstable();
+        foreign.dedup();
         let Some(first) = foreign.first() else { return Ok(()) };
         let others = match foreign.len() - 1 {
             0 => String::new(),
@@ -170,7 +163,7 @@ impl Objects {
         Err(Diagnostic::new(
             Code::NotOurs,
             format!("the bucket {} holds {first:?}{others}, which webrtc-aws did not put there", self.bucket()),
-            "move it elsewhere, or run 'teardown --delete-foreign-objects' to delete everything in the bucket",
+            "move it elsewhere, or run 'teardown --delete-foreign-objects' to delete everything in the bucket, older versions too",
         ))
     }
 
@@ -219,134 +212,7 @@ impl Objects {
                 .await?;
         }
         let removed = observed.files.keys().filter(|key| !desired.files.contains_key(*key));
-        let removed = removed.map(|key| Version { key: key.clone(), id: None }).collect();
-        self.delete_versions(context, removed).await
-    }
-
-    async fn versions(&self, context: &Context) -> Result<Vec<Version>, Diagnostic> {
-        let bucket = self.bucket();
-        let mut versions = Vec::new();
-        let mut marker: (Option<String>, Option<String>) = (None, None);
-        loop {
-            let page = context
-                .call(Operation::repeatable("s3", "ListObjectVersions"), || {
-                    context
-                        .clients
-                        .s3
-                        .list_object_versions()
-                        .bucket(&bucket)
-                        .expected_bucket_owner(context.names.account.as_str())
-                        .encoding_type(EncodingType::Url)
-                        .set_key_marker(marker.0.clone())
-                        .set_version_id_marker(marker.1.clone())
-                        .send()
-                })
-                .await
-                .absent_as_none()
-                .doing(|| format!("list the object versions of the bucket {bucket}"))?;
-            let Some(page) = page else { return Ok(versions) };
-            let decode = |key: &str| {
-                percent_encoding::percent_decode_str(&key.replace('+', " ")).decode_utf8_lossy().into_owned()
-            };
-            let found = page.versions().iter().map(|version| (version.key(), version.version_id()));
-            let markers = page.delete_markers().iter().map(|marker| (marker.key(), marker.version_id()));
-            versions.extend(
-                found
-                    .chain(markers)
-                    .filter_map(|(key, id)| Some(Version { key: decode(key?), id: id.map(str::to_owned) })),
-            );
-            if page.is_truncated != Some(true) {
-                return Ok(versions);
-            }
-            marker = (page.next_key_marker.as_deref().map(decode), page.next_version_id_marker.clone());
-        }
-    }
-
-    async fn delete_versions(&self, context: &Context, versions: Vec<Version>) -> Result<(), Diagnostic> {
-        let bucket = self.bucket();
-        for batch in versions.chunks(KEYS_PER_DELETE) {
-            let objects = batch
-                .iter()
-                .map(|version| {
-                    ObjectIdentifier::builder()
-                        .key(&version.key)
-                        .set_version_id(version.id.clone())
-                        .build()
-                        .map_err(|error| context.mistake("a key to delete", &error))
-                })
-                .collect::<Result<Vec<_>, _>>()?;
-            let delete = Delete::builder()
-                .set_objects(Some(objects))
-                .quiet(true)
-                .build()
-                .map_err(|error| context.mistake("a list of keys to delete", &error))?;
-            let answer = context
-                .call(Operation::repeatable("s3", "DeleteObjects"), || {
-                    context
-                        .clients
-                        .s3
-                        .delete_objects()
-                        .bucket(&bucket)
-                        .expected_bucket_owner(context.names.account.as_str())
-                        .delete(delete.clone())
-                        .send()
-                })
-                .await
-                .doing(|| format!("delete objects of the bucket {bucket}"))?;
-            // A 200 may carry a refusal for each key (AWS-FACTS E5).
-            if let Some(refused) = answer.errors().first() {
-                let message = refused.message().unwrap_or_default();
-                if message.contains("not authorized to perform") {
-                    let code = refused.code().unwrap_or_default().to_owned();
-                    let failure = AwsFailure::in_an_answer("s3", "DeleteObjects", code, message.to_owned());
-                    return Err(failure).doing(|| format!("delete objects of the bucket {bucket}"));
-                }
-                return Err(Diagnostic::new(
-                    Code::Leftover,
-                    format!(
-                        "{} objects of the bucket {bucket} could not be deleted, the first is {:?}: {} ({})",
-                        answer.errors().len(),
-                        refused.key().unwrap_or_default(),
-                        refused.message().unwrap_or_default(),
-                        refused.code().unwrap_or_default()
-                    ),
-                    "remove the object lock, legal hold or denying policy, or see to s3:DeleteObject and s3:DeleteObjectVersion, \
-                     then run the command again",
-                ));
-            }
-        }
-        Ok(())
-    }
-
-    async fn abort_uploads(&self, context: &Context) -> Result<(), Diagnostic> {
-        let bucket = self.bucket();
-        let owner = context.names.account.as_str();
-        let uploads = context
-            .call(Operation::repeatable("s3", "ListMultipartUploads"), || {
-                context.clients.s3.list_multipart_uploads().bucket(&bucket).expected_bucket_owner(owner).send()
-            })
-            .await
-            .absent_as_none()
-            .doing(|| format!("list the unfinished uploads of the bucket {bucket}"))?;
-        for upload in uploads.iter().flat_map(|answer| answer.uploads()) {
-            let (Some(key), Some(id)) = (upload.key(), upload.upload_id()) else { continue };
-            context
-                .call(Operation::repeatable("s3", "AbortMultipartUpload"), || {
-                    context
-                        .clients
-                        .s3
-                        .abort_multipart_upload()
-                        .bucket(&bucket)
-                        .expected_bucket_owner(owner)
-                        .key(key)
-                        .upload_id(id)
-                        .send()
-                })
-                .await
-                .absent_as_none()
-                .doing(|| format!("abort the unfinished upload of {key} to the bucket {bucket}"))?;
-        }
-        Ok(())
+        self.contents(context).delete(removed.map(|key| Version::latest(key)).collect()).await
     }
 }
 
@@ -373,22 +239,25 @@ impl Kind for Objects {
     }
 
     async fn observe(&self, context: &Context) -> Result<Observed<Spec>, Diagnostic> {
-        let found = self.look_at_all(context).await?;
-        if self.foreign == ForeignObjects::Keep {
-            self.refuse_foreign(&found)?;
+        let contents = self.contents(context);
+        if self.foreign != ForeignObjects::Ignore {
+            // Only an empty bucket can be deleted, whatever it is that it holds.
+            let (versions, uploads) = (contents.versions().await?, contents.uploads().await?);
+            if self.foreign == ForeignObjects::Keep {
+                self.refuse_foreign(context, &versions).await?;
+            }
+            let is_empty = versions.is_empty() && uploads.is_empty();
+            return Ok(if is_empty { Observed::Absent } else { Observed::Owned(Spec::default()) });
         }
+        let keys = contents.keys().await?;
+        let found = self.look_at(context, keys.iter().map(|key| Version::latest(key)).collect()).await?;
         let wanted = self.page.files();
         let files: BTreeMap<_, _> = found
             .into_iter()
-            .filter(|(key, _, is_ours)| *is_ours || wanted.contains_key(key) || key == CONFIG_OBJECT)
-            .map(|(key, spec, _)| (key, spec))
+            .filter(|found| found.is_ours || wanted.contains_key(&found.key) || found.key == CONFIG_OBJECT)
+            .map(|found| (found.key, found.spec))
             .collect();
-        // A bucket cannot be deleted while it holds anything at all: somebody's files, old versions.
-        let is_empty = match self.foreign {
-            ForeignObjects::Ignore => files.is_empty(),
-            ForeignObjects::Keep | ForeignObjects::Delete => self.versions(context).await?.is_empty(),
-        };
-        Ok(if is_empty { Observed::Absent } else { Observed::Owned(Spec { files }) })
+        Ok(if files.is_empty() { Observed::Absent } else { Observed::Owned(Spec { files }) })
     }
 
     async fn create(&self, context: &Context, desired: &Spec) -> Result<(), Diagnostic> {
@@ -400,12 +269,13 @@ impl Kind for Objects {
     }
 
     async fn delete(&self, context: &Context) -> Result<(), Diagnostic> {
+        let contents = self.contents(context);
+        let versions = contents.versions().await?;
         // Looked at again: somebody may have put a file there since.
         if self.foreign != ForeignObjects::Delete {
-            self.refuse_foreign(&self.look_at_all(context).await?)?;
+            self.refuse_foreign(context, &versions).await?;
         }
-        let versions = self.versions(context).await?;
-        self.delete_versions(context, versions).await?;
-        self.abort_uploads(context).await
+        contents.delete(versions).await?;
+        contents.abort(contents.uploads().await?).await
     }
 }

@@ -11,6 +11,7 @@ use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation, all_pages};
 use crate::engine::diff::Change;
 use crate::engine::resource::{Address, Kind, Observed};
+use crate::naming::RoleId;
 
 #[derive(Debug)]
 pub(crate) struct Role {
@@ -118,14 +119,18 @@ async fn set_boundary(context: &Context, role: &str, boundary: Option<&str>) -> 
 async fn leave_instance_profiles(context: &Context, role: &str) -> Result<(), Diagnostic> {
     let iam = &context.clients.iam;
     let doing = || format!("take the role {role} out of its instance profiles");
-    let profiles = context
-        .call(Operation::repeatable("iam", "ListInstanceProfilesForRole"), || {
-            iam.list_instance_profiles_for_role().role_name(role).send()
-        })
-        .await
-        .absent_as_none()
-        .doing(doing)?;
-    for profile in profiles.iter().flat_map(|answer| answer.instance_profiles()) {
+    let profiles = all_pages(async |marker: Option<String>| {
+        let page = context
+            .call(Operation::repeatable("iam", "ListInstanceProfilesForRole"), || {
+                iam.list_instance_profiles_for_role().role_name(role).set_marker(marker.clone()).send()
+            })
+            .await?;
+        Ok((page.instance_profiles, page.marker))
+    })
+    .await
+    .absent_as_none()
+    .doing(doing)?;
+    for profile in profiles.iter().flatten() {
         let name = profile.instance_profile_name();
         context
             .call(Operation::repeatable("iam", "RemoveRoleFromInstanceProfile"), || {
@@ -168,6 +173,7 @@ impl Kind for Role {
 
     async fn observe(&self, context: &Context) -> Result<Observed<Spec>, Diagnostic> {
         let name = context.names.role();
+        context.known.role.clear();
         let answer = context
             .call(Operation::repeatable("iam", "GetRole"), || context.clients.iam.get_role().role_name(&name).send())
             .await
@@ -177,6 +183,7 @@ impl Kind for Role {
         if let Err(why) = context.ownership(role.tags().iter().map(|tag| (tag.key(), tag.value()))) {
             return Ok(Observed::Foreign(format!("the role {name} {why}")));
         }
+        context.known.role.set(RoleId(role.role_id().to_owned()));
         let trust = policy_document::parse_encoded(role.assume_role_policy_document().unwrap_or_default());
         let Attachments { inline, attached } = attachments(context, &name).await?;
         let ours = context.names.role_policy();
@@ -190,7 +197,7 @@ impl Kind for Role {
     async fn create(&self, context: &Context, desired: &Spec) -> Result<(), Diagnostic> {
         let name = context.names.role();
         let tags = tags(context)?;
-        context
+        let created = context
             .call(Operation::once("iam", "CreateRole"), || {
                 context
                     .clients
@@ -205,8 +212,9 @@ impl Kind for Role {
                     .send()
             })
             .await
-            .map(drop)
-            .doing(|| format!("create the role {name}"))
+            .doing(|| format!("create the role {name}"))?;
+        context.known.role.set(RoleId(created.role.map(|role| role.role_id).unwrap_or_default()));
+        Ok(())
     }
 
     async fn update(&self, context: &Context, observed: &Spec, desired: &Spec, _: &[Change]) -> Result<(), Diagnostic> {

@@ -1,8 +1,11 @@
 //! The `$default` route and its route response. Without the response, or without the selection expression on the route, the
-//! sender never gets an answer (AWS-FACTS A4).
+//! sender never gets an answer (AWS-FACTS A4). It is the API's only route: any other would take messages, or refuse connections,
+//! before the relay sees them.
+
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
-use aws_sdk_apigatewayv2::types::AuthorizationType;
+use aws_sdk_apigatewayv2::types::{AuthorizationType, Route as Found};
 use serde::{Deserialize, Serialize};
 
 use super::{Doing, INTEGRATION, ROUTE, WEBSOCKET_API};
@@ -19,12 +22,54 @@ pub(crate) struct Route;
 pub(crate) struct Spec {
     target: Option<String>,
     authorization: String,
+    api_key_required: bool,
     route_response_selection_expression: Option<String>,
     /// Whether the route response `$default` exists.
     route_response: bool,
+    /// By key.
+    other_routes: Vec<String>,
+}
+
+pub(super) async fn all(context: &Context, api: &ApiId) -> Result<Vec<Found>, Diagnostic> {
+    all_pages(async |token: Option<String>| {
+        let page = context
+            .call(Operation::repeatable("apigateway", "GetRoutes"), || {
+                context.clients.api_gateway.get_routes().api_id(api.as_str()).set_next_token(token.clone()).send()
+            })
+            .await?;
+        Ok((page.items.unwrap_or_default(), page.next_token))
+    })
+    .await
+    .doing(|| format!("list the routes of the API {api}"))
+}
+
+/// The integrations that routes lead to, by id.
+pub(super) async fn targets(context: &Context, api: &ApiId) -> Result<BTreeSet<String>, Diagnostic> {
+    let routes = all(context, api).await?;
+    let targets = routes.iter().filter_map(|route| route.target()?.strip_prefix("integrations/"));
+    Ok(targets.map(str::to_owned).collect())
+}
+
+fn is_ours(route: &Found) -> bool {
+    route.route_key() == Some(DEFAULT_KEY)
 }
 
 impl Route {
+    /// Before the stage moves: a deployment takes all routes. What is live stays live until then (AWS-FACTS B1).
+    async fn delete_others(&self, context: &Context, api: &ApiId) -> Result<(), Diagnostic> {
+        for route in all(context, api).await?.iter().filter(|route| !is_ours(route)) {
+            context
+                .call(Operation::repeatable("apigateway", "DeleteRoute"), || {
+                    let delete = context.clients.api_gateway.delete_route().api_id(api.as_str());
+                    delete.set_route_id(route.route_id.clone()).send()
+                })
+                .await
+                .absent_as_none()
+                .doing(|| format!("delete the route {}", route.route_key().unwrap_or_default()))?;
+        }
+        Ok(())
+    }
+
     async fn create_response(&self, context: &Context, api: &ApiId, route: &RouteId) -> Result<(), Diagnostic> {
         context
             .call(Operation::once("apigateway", "CreateRouteResponse"), || {
@@ -64,8 +109,10 @@ impl Kind for Route {
         Spec {
             target: Some(format!("integrations/{integration}")),
             authorization: AuthorizationType::None.as_str().to_owned(),
+            api_key_required: false,
             route_response_selection_expression: Some(DEFAULT_KEY.to_owned()),
             route_response: true,
+            other_routes: Vec::new(),
         }
     }
 
@@ -73,19 +120,10 @@ impl Kind for Route {
         context.known.route.clear();
         let api = context.api()?;
         let api_gateway = &context.clients.api_gateway;
-        let routes = all_pages(async |token: Option<String>| {
-            let page = context
-                .call(Operation::repeatable("apigateway", "GetRoutes"), || {
-                    api_gateway.get_routes().api_id(api.as_str()).set_next_token(token.clone()).send()
-                })
-                .await?;
-            Ok((page.items.unwrap_or_default(), page.next_token))
-        })
-        .await
-        .doing(|| format!("list the routes of the API {api}"))?;
-        let Some(route) = routes.into_iter().find(|route| route.route_key() == Some(DEFAULT_KEY)) else {
-            return Ok(Observed::Absent);
-        };
+        let (ours, others): (Vec<_>, Vec<_>) = all(context, &api).await?.into_iter().partition(is_ours);
+        let Some(route) = ours.into_iter().next() else { return Ok(Observed::Absent) };
+        let mut other_routes: Vec<_> = others.into_iter().filter_map(|route| route.route_key).collect();
+        other_routes.sort();
         let id = RouteId(route.route_id.clone().unwrap_or_default());
         let responses = context
             .call(Operation::repeatable("apigateway", "GetRouteResponses"), || {
@@ -104,8 +142,10 @@ impl Kind for Route {
                 .authorization_type()
                 .map_or_else(|| AuthorizationType::None.as_str().to_owned(), |kind| kind.as_str().to_owned()),
             target: route.target,
+            api_key_required: route.api_key_required.unwrap_or_default(),
             route_response_selection_expression: route.route_response_selection_expression,
             route_response,
+            other_routes,
         }))
     }
 
@@ -127,13 +167,15 @@ impl Kind for Route {
             .doing(|| format!("create the route {DEFAULT_KEY}"))?;
         let route = RouteId(created.route_id.unwrap_or_default());
         context.known.route.set(route.clone());
-        self.create_response(context, &api, &route).await
+        self.create_response(context, &api, &route).await?;
+        self.delete_others(context, &api).await
     }
 
     async fn update(&self, context: &Context, observed: &Spec, desired: &Spec, _: &[Change]) -> Result<(), Diagnostic> {
         let (api, route) = (context.api()?, context.route()?);
         let fields_differ = observed.target != desired.target
             || observed.authorization != desired.authorization
+            || observed.api_key_required != desired.api_key_required
             || observed.route_response_selection_expression != desired.route_response_selection_expression;
         if fields_differ {
             context
@@ -146,6 +188,7 @@ impl Kind for Route {
                         .route_id(route.as_str())
                         .set_target(desired.target.clone())
                         .authorization_type(AuthorizationType::from(desired.authorization.as_str()))
+                        .api_key_required(desired.api_key_required)
                         .set_route_response_selection_expression(desired.route_response_selection_expression.clone())
                         .send()
                 })
@@ -154,6 +197,9 @@ impl Kind for Route {
         }
         if !observed.route_response {
             self.create_response(context, &api, &route).await?;
+        }
+        if observed.other_routes != desired.other_routes {
+            self.delete_others(context, &api).await?;
         }
         Ok(())
     }

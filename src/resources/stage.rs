@@ -4,27 +4,25 @@
 //! AWS does not tell what a deployment contains. Ours carry a fingerprint of it in their description: a stage that points at
 //! any other deployment, or at none, is redeployed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use aws_sdk_apigatewayv2::types::{Deployment, DeploymentStatus, RouteSettings, Stage as Found};
+use aws_sdk_apigatewayv2::types::{DeploymentStatus, RouteSettings};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::{Doing, FUNCTION, PERMISSION, ROLE_POLICY, ROUTE, STAGE, WEBSOCKET_API};
+use super::superseded::{self, DESCRIPTION_PREFIX, Parts, Superseded, deployments, fingerprint_of};
+use super::{Doing, FUNCTION, PERMISSION, ROLE_POLICY, ROUTE, STAGE, WEBSOCKET_API, websocket_api};
 use crate::aws::retry;
 use crate::config::Throttling;
 use crate::diagnostics::{Code, Diagnostic};
-use crate::engine::context::{Absence, Context, Known, Operation, all_pages};
+use crate::engine::context::{Absence, Context, Known, Operation};
 use crate::engine::diff::Change;
 use crate::engine::resource::{Address, Kind, Observed, Resource};
-use crate::naming::{ApiId, Names};
-
-/// How our deployments' descriptions begin; the fingerprint follows.
-const DESCRIPTION_PREFIX: &str = "webrtc-aws ";
+use crate::naming::{ApiId, Names, OWNER_TAG};
 
 /// API Gateway deploys within a second or two; CreateDeployment itself is limited to one in 5 s, which `retry` waits for.
 const DEPLOYMENT_DEADLINE: Duration = Duration::from_secs(60);
@@ -43,37 +41,13 @@ pub(crate) struct Spec {
     deployment: Option<String>,
     throttling_rate: Option<f64>,
     throttling_burst: Option<i32>,
-    /// Ours, and served by no stage any more: left by an interrupted run.
-    superseded_deployments: Vec<String>,
-    /// Ours under another name: a stack has one stage, because its relay may post to the connections of one only.
-    superseded_stages: Vec<String>,
-}
-
-/// Our deployments that no stage serves. AWS refuses to delete one that a stage of somebody's making still serves (AWS-FACTS B4).
-fn superseded(deployments: &[Deployment], stages: &[Found]) -> Vec<String> {
-    let served: BTreeSet<_> = stages.iter().filter_map(Found::deployment_id).collect();
-    let ours = deployments.iter().filter(|deployment| fingerprint_of(deployment).is_some());
-    let mut superseded: Vec<String> =
-        ours.filter_map(Deployment::deployment_id).filter(|id| !served.contains(id)).map(str::to_owned).collect();
-    superseded.sort();
-    superseded
-}
-
-/// Our stages but the wanted one, by name. One without our tag is of somebody's making, and stays.
-fn superseded_stages(context: &Context, stages: &[Found]) -> Vec<String> {
-    let is_ours = |stage: &&Found| {
-        let tags = stage.tags().into_iter().flatten();
-        context.ownership(tags.map(|(key, value)| (key.as_str(), value.as_str()))).is_ok()
-    };
-    let names = stages.iter().filter(is_ours).filter_map(Found::stage_name);
-    let mut others: Vec<String> =
-        names.filter(|name| *name != context.names.stage.as_str()).map(str::to_owned).collect();
-    others.sort();
-    others
-}
-
-fn fingerprint_of(deployment: &Deployment) -> Option<&str> {
-    deployment.description()?.strip_prefix(DESCRIPTION_PREFIX)
+    /// Routes with a throttling of their own, which overrides the stage's.
+    route_settings: Vec<String>,
+    /// Deployments would come by themselves, with whatever half an update is there (AWS-FACTS B1).
+    auto_deploy: bool,
+    /// The owner tag's value.
+    owner: Option<String>,
+    superseded: Superseded,
 }
 
 impl Stage {
@@ -86,41 +60,9 @@ impl Stage {
         digest[..16].to_owned()
     }
 
-    async fn deployments(&self, context: &Context, api: &ApiId) -> Result<Vec<Deployment>, Diagnostic> {
-        all_pages(async |token: Option<String>| {
-            let page = context
-                .call(Operation::repeatable("apigateway", "GetDeployments"), || {
-                    context
-                        .clients
-                        .api_gateway
-                        .get_deployments()
-                        .api_id(api.as_str())
-                        .set_next_token(token.clone())
-                        .send()
-                })
-                .await?;
-            Ok((page.items.unwrap_or_default(), page.next_token))
-        })
-        .await
-        .doing(|| format!("list the deployments of the API {api}"))
-    }
-
-    async fn stages(&self, context: &Context, api: &ApiId) -> Result<Vec<Found>, Diagnostic> {
-        all_pages(async |token: Option<String>| {
-            let page = context
-                .call(Operation::repeatable("apigateway", "GetStages"), || {
-                    context.clients.api_gateway.get_stages().api_id(api.as_str()).set_next_token(token.clone()).send()
-                })
-                .await?;
-            Ok((page.items.unwrap_or_default(), page.next_token))
-        })
-        .await
-        .doing(|| format!("list the stages of the API {api}"))
-    }
-
     /// The deployment with this fingerprint: one that an interrupted run left, or a new one.
     async fn deploy(&self, context: &Context, api: &ApiId, fingerprint: &str) -> Result<String, Diagnostic> {
-        let existing = self.deployments(context, api).await?.into_iter().find(|deployment| {
+        let existing = deployments(context, api).await?.into_iter().find(|deployment| {
             fingerprint_of(deployment) == Some(fingerprint)
                 && deployment.deployment_status() != Some(&DeploymentStatus::Failed)
         });
@@ -177,28 +119,45 @@ impl Stage {
         }
     }
 
-    /// Stages first: a deployment that one still serves cannot be deleted.
-    async fn delete_superseded(&self, context: &Context, api: &ApiId, live: &str) -> Result<(), Diagnostic> {
-        for stage in superseded_stages(context, &self.stages(context, api).await?) {
+    /// Before the deployment and alone: whether it may go in the same call as a deployment is not documented (AWS-FACTS K11).
+    async fn switch_off_auto_deploy(&self, context: &Context, api: &ApiId) -> Result<(), Diagnostic> {
+        let name = &context.names.stage;
+        context
+            .call(Operation::repeatable("apigateway", "UpdateStage"), || {
+                let update = context.clients.api_gateway.update_stage().api_id(api.as_str()).stage_name(name.as_str());
+                update.auto_deploy(false).send()
+            })
+            .await
+            .map(drop)
+            .doing(|| format!("switch AutoDeploy of the stage {name} off"))
+    }
+
+    async fn delete_route_settings(&self, context: &Context, api: &ApiId, keys: &[String]) -> Result<(), Diagnostic> {
+        let name = &context.names.stage;
+        for key in keys {
             context
-                .call(Operation::repeatable("apigateway", "DeleteStage"), || {
-                    context.clients.api_gateway.delete_stage().api_id(api.as_str()).stage_name(&stage).send()
+                .call(Operation::repeatable("apigateway", "DeleteRouteSettings"), || {
+                    let delete = context.clients.api_gateway.delete_route_settings().api_id(api.as_str());
+                    delete.stage_name(name.as_str()).route_key(key).send()
                 })
                 .await
                 .absent_as_none()
-                .doing(|| format!("delete the superseded stage {stage}"))?;
-        }
-        let (deployments, stages) = tokio::join!(self.deployments(context, api), self.stages(context, api));
-        for id in superseded(&deployments?, &stages?).iter().filter(|id| *id != live) {
-            context
-                .call(Operation::repeatable("apigateway", "DeleteDeployment"), || {
-                    context.clients.api_gateway.delete_deployment().api_id(api.as_str()).deployment_id(id).send()
-                })
-                .await
-                .absent_as_none()
-                .doing(|| format!("delete the superseded deployment {id}"))?;
+                .doing(|| format!("delete the settings of the route {key} at the stage {name}"))?;
         }
         Ok(())
+    }
+
+    /// Without its tag, the stage would be taken for somebody else's once the stack has another one.
+    async fn tag(&self, context: &Context, api: &ApiId) -> Result<(), Diagnostic> {
+        let arn = context.names.stage_arn(api);
+        let tags: HashMap<String, String> = context.tags().into_iter().collect();
+        context
+            .call(Operation::repeatable("apigateway", "TagResource"), || {
+                context.clients.api_gateway.tag_resource().resource_arn(&arn).set_tags(Some(tags.clone())).send()
+            })
+            .await
+            .map(drop)
+            .doing(|| format!("tag the stage {}", context.names.stage))
     }
 }
 
@@ -229,41 +188,52 @@ impl Kind for Stage {
     fn desired(&self, known: &Known) -> Spec {
         Spec {
             name: self.names.stage.to_string(),
-            superseded_stages: Vec::new(),
             deployment: Some(self.fingerprint(known)),
             throttling_rate: Some(self.throttling.rate),
             throttling_burst: Some(self.throttling.burst),
-            superseded_deployments: Vec::new(),
+            route_settings: Vec::new(),
+            auto_deploy: false,
+            owner: Some(self.names.stack.to_string()),
+            superseded: Superseded::default(),
         }
     }
 
     async fn observe(&self, context: &Context) -> Result<Observed<Spec>, Diagnostic> {
         let (api, name) = (context.api()?, &context.names.stage);
-        let (stages, deployments) = tokio::join!(self.stages(context, &api), self.deployments(context, &api));
-        let (stages, deployments) = (stages?, deployments?);
-        let mut superseded_stages = superseded_stages(context, &stages);
+        let parts = Parts::of(context, &api).await?;
+        let mut superseded = parts.superseded(context, None);
         // The wanted one; else one that a run with another name left, to be replaced.
-        let named = |wanted: &str| stages.iter().find(|stage| stage.stage_name() == Some(wanted));
-        let current = named(name.as_str()).or_else(|| named(superseded_stages.first()?));
+        let named = |wanted: &str| parts.stages.iter().find(|stage| stage.stage_name() == Some(wanted));
+        let current = named(name.as_str()).or_else(|| named(superseded.stages.first()?));
         let Some(stage) = current else { return Ok(Observed::Absent) };
-        superseded_stages.retain(|other| stage.stage_name() != Some(other));
-        let mut live = deployments
+        superseded.stages.retain(|other| stage.stage_name() != Some(other));
+        let mut live = parts
+            .deployments
             .iter()
             .filter(|deployment| deployment.deployment_id.is_some() && deployment.deployment_id == stage.deployment_id);
         let settings = stage.default_route_settings();
+        let is_throttled = |settings: &RouteSettings| {
+            settings.throttling_rate_limit.is_some() || settings.throttling_burst_limit.is_some()
+        };
+        let throttled = stage.route_settings().into_iter().flatten().filter(|(_, settings)| is_throttled(settings));
+        let mut route_settings: Vec<_> = throttled.map(|(key, _)| key.clone()).collect();
+        route_settings.sort();
         Ok(Observed::Owned(Spec {
             name: stage.stage_name().unwrap_or_default().to_owned(),
-            superseded_stages,
             deployment: live.next().and_then(fingerprint_of).map(str::to_owned),
             throttling_rate: settings.and_then(|settings| settings.throttling_rate_limit),
             throttling_burst: settings.and_then(|settings| settings.throttling_burst_limit),
-            superseded_deployments: superseded(&deployments, &stages),
+            route_settings,
+            auto_deploy: stage.auto_deploy().unwrap_or_default(),
+            owner: stage.tags().and_then(|tags| tags.get(OWNER_TAG)).cloned(),
+            superseded,
         }))
     }
 
     async fn create(&self, context: &Context, desired: &Spec) -> Result<(), Diagnostic> {
         let (api, name) = (context.api()?, &context.names.stage);
         let deployment = self.deploy(context, &api, desired.deployment.as_deref().unwrap_or_default()).await?;
+        websocket_api::confirm(context, &api).await?;
         let tags: HashMap<String, String> = context.tags().into_iter().collect();
         context
             .call(Operation::once("apigateway", "CreateStage"), || {
@@ -280,7 +250,7 @@ impl Kind for Stage {
             })
             .await
             .doing(|| format!("create the stage {name} of the API {api}"))?;
-        self.delete_superseded(context, &api, &deployment).await
+        superseded::delete(context, &api, &deployment).await
     }
 
     async fn update(&self, context: &Context, observed: &Spec, desired: &Spec, _: &[Change]) -> Result<(), Diagnostic> {
@@ -288,7 +258,18 @@ impl Kind for Stage {
         if observed.name != desired.name {
             return Kind::create(self, context, desired).await;
         }
-        let deployment = self.deploy(context, &api, desired.deployment.as_deref().unwrap_or_default()).await?;
+        // First: the rights to change a stage may depend on its tag.
+        if observed.owner != desired.owner {
+            self.tag(context, &api).await?;
+        }
+        if observed.auto_deploy {
+            self.switch_off_auto_deploy(context, &api).await?;
+        }
+        // The live one stays if it is as wanted: of two alike, one that came late would be taken for it, and stay for ever.
+        let deployment = match observed.deployment == desired.deployment {
+            true => None,
+            false => Some(self.deploy(context, &api, desired.deployment.as_deref().unwrap_or_default()).await?),
+        };
         let settings_differ = observed.throttling_rate != desired.throttling_rate
             || observed.throttling_burst != desired.throttling_burst;
         if settings_differ || observed.deployment != desired.deployment {
@@ -300,14 +281,15 @@ impl Kind for Stage {
                         .update_stage()
                         .api_id(api.as_str())
                         .stage_name(name.as_str())
-                        .deployment_id(&deployment)
+                        .set_deployment_id(deployment.clone())
                         .default_route_settings(route_settings(desired))
                         .send()
                 })
                 .await
                 .doing(|| format!("update the stage {name} of the API {api}"))?;
         }
-        self.delete_superseded(context, &api, &deployment).await
+        self.delete_route_settings(context, &api, &observed.route_settings).await?;
+        superseded::delete(context, &api, deployment.as_deref().unwrap_or_default()).await
     }
 
     /// Never alone: it goes with its API.

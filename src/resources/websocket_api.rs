@@ -8,9 +8,10 @@ use aws_sdk_apigatewayv2::types::{Api, ProtocolType};
 use serde::{Deserialize, Serialize};
 
 use super::{Doing, WEBSOCKET_API};
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation, all_pages};
 use crate::engine::diff::Change;
+use crate::engine::plan::ambiguous;
 use crate::engine::resource::{Address, Kind, Observed};
 use crate::naming::{ApiId, Names};
 
@@ -23,6 +24,10 @@ pub(crate) struct WebsocketApi {
 pub(crate) struct Spec {
     name: String,
     route_selection_expression: String,
+    /// The endpoint that is switched off is the stack's URL.
+    endpoint_disabled: bool,
+    /// Ours too, and serving nothing.
+    spare_apis: Vec<String>,
 }
 
 /// All APIs that carry our tag.
@@ -44,21 +49,98 @@ async fn owned(context: &Context) -> Result<Vec<Api>, Diagnostic> {
     Ok(apis.into_iter().filter(is_ours).collect())
 }
 
-/// Names are not unique, so two runs at once both create an API. Each looks afterwards, and both come to the same one: the oldest.
-/// A run deletes only what it has just created itself.
-async fn keep_one(context: &Context, created: ApiId) -> Result<ApiId, Diagnostic> {
-    let apis = owned(context).await?;
-    let oldest = apis.iter().filter_map(|api| Some((api.created_date().map(|date| date.as_nanos()), id(api)?))).min_by(
-        |(one_date, one), (other_date, other)| one_date.cmp(other_date).then_with(|| one.as_str().cmp(other.as_str())),
-    );
-    match oldest {
-        Some((_, oldest)) if oldest != created => {
-            delete(context, &created).await?;
-            Ok(oldest)
+/// Several APIs with our tag, told apart by what they serve.
+enum Choice {
+    /// The one that counts, if there is any, and those that serve nothing and that nobody was ever told a URL of: a run that was
+    /// killed while it made one leaves it, if AWS carries the call out after the next run has looked.
+    One(Option<Box<Api>>, Vec<ApiId>),
+    /// More than one has a stage, so each may be in use. Nobody but a person can tell.
+    Several(Vec<ApiId>),
+}
+
+/// The only one that has a stage; where none has, the oldest. The order is total, because dates are in whole seconds, so that runs
+/// which overlap come to the same API.
+async fn choose(context: &Context, mut apis: Vec<Api>) -> Result<Choice, Diagnostic> {
+    apis.sort_by_cached_key(|api| (api.created_date().map(|date| date.as_nanos()), api.api_id().map(str::to_owned)));
+    let (mut standing, mut serving) = (Vec::new(), Vec::new());
+    for api in apis {
+        let Some(serves) = serves(context, &api).await? else { continue };
+        if serves {
+            serving.push(standing.len());
         }
-        // The list may not show the new one yet.
-        _ => Ok(created),
+        standing.push(api);
     }
+    match serving[..] {
+        [] | [_] => {
+            let place = serving.first().copied().unwrap_or_default();
+            let chosen = (!standing.is_empty()).then(|| Box::new(standing.remove(place)));
+            Ok(Choice::One(chosen, standing.iter().filter_map(id).collect()))
+        }
+        _ => Ok(Choice::Several(standing.iter().filter_map(id).collect())),
+    }
+}
+
+/// Whether it may be somebody's URL; `None` for one that is gone, and that the list still shows. What is no WebSocket API was not made by us, and is never taken for spare.
+async fn serves(context: &Context, api: &Api) -> Result<Option<bool>, Diagnostic> {
+    let Some(id) = id(api) else { return Ok(Some(true)) };
+    if api.protocol_type() != Some(&ProtocolType::Websocket) {
+        return Ok(Some(true));
+    }
+    let stages = context
+        .call(Operation::repeatable("apigateway", "GetStages"), || {
+            context.clients.api_gateway.get_stages().api_id(id.as_str()).send()
+        })
+        .await
+        .absent_as_none()
+        .doing(|| format!("list the stages of the API {id}"))?;
+    Ok(stages.map(|stages| !stages.items().is_empty()))
+}
+
+/// Two runs at once both create an API, because names are not unique. Each looks afterwards, and both come to the same one. A list
+/// may not show yet what the other run has made, so each looks twice, the second time more than a second later: what is made after
+/// that has a later date. A run deletes only what it has just created itself.
+async fn keep_one(context: &Context, created: ApiId) -> Result<ApiId, Diagnostic> {
+    const LOOKS: u32 = 2;
+    for look in 1..=LOOKS {
+        if look > 1 {
+            let reason = "another run may have made an API at the same moment, which a list shows late".to_owned();
+            context.before_looking_again(look, reason).await?;
+        }
+        match choose(context, owned(context).await?).await? {
+            Choice::One(Some(kept), _) if id(&kept).is_some_and(|kept| kept != created) => {
+                delete(context, &created).await?;
+                return Ok(id(&kept).unwrap_or(created));
+            }
+            // The list may not show the new one yet.
+            Choice::One(..) => {}
+            Choice::Several(ids) => {
+                delete(context, &created).await?;
+                let others = ids.iter().filter(|id| **id != created).map(ToString::to_string).collect::<Vec<_>>();
+                return Err(ambiguous(context.address, &others));
+            }
+        }
+    }
+    Ok(created)
+}
+
+/// The last look before the API gets a stage, and with it a URL that somebody may know. That is seconds after it was made: by now
+/// lists show what another run has made at the same moment.
+pub(super) async fn confirm(context: &Context, api: &ApiId) -> Result<(), Diagnostic> {
+    let rival = match choose(context, owned(context).await?).await? {
+        Choice::One(kept, _) => kept.as_deref().and_then(id).filter(|kept| kept != api),
+        Choice::Several(ids) => {
+            return Err(ambiguous(WEBSOCKET_API, &ids.iter().map(ToString::to_string).collect::<Vec<_>>()));
+        }
+    };
+    let Some(rival) = rival else { return Ok(()) };
+    delete(context, api).await?;
+    Err(Diagnostic::new(
+        Code::Ambiguous,
+        format!(
+            "another run has made the API {rival} of this stack at the same moment, so this run has removed its own"
+        ),
+        "run 'up' again: it goes on with that one",
+    ))
 }
 
 async fn delete(context: &Context, api: &ApiId) -> Result<(), Diagnostic> {
@@ -89,17 +171,19 @@ impl Kind for WebsocketApi {
             name: self.names.api(),
             // Required for WebSocket APIs; with $default as the only route its value never matters (AWS-FACTS A3).
             route_selection_expression: "$request.body.action".to_owned(),
+            endpoint_disabled: false,
+            spare_apis: Vec::new(),
         }
     }
 
     async fn observe(&self, context: &Context) -> Result<Observed<Spec>, Diagnostic> {
-        let mut apis = owned(context).await?;
         context.known.api.clear();
-        if apis.len() > 1 {
-            return Ok(Observed::Several(apis.iter().filter_map(id).map(|id| id.to_string()).collect()));
-        }
-        let Some(api) = apis.pop() else { return Ok(Observed::Absent) };
-        let Some(id) = id(&api) else { return Ok(Observed::Absent) };
+        let text = |ids: Vec<ApiId>| ids.iter().map(ToString::to_string).collect();
+        let (api, spare) = match choose(context, owned(context).await?).await? {
+            Choice::One(api, spare) => (api, spare),
+            Choice::Several(ids) => return Ok(Observed::Several(text(ids))),
+        };
+        let Some((api, id)) = api.and_then(|api| id(&api).map(|id| (api, id))) else { return Ok(Observed::Absent) };
         if api.protocol_type() != Some(&ProtocolType::Websocket) {
             return Ok(Observed::Foreign(format!("the API {id} carries this stack's tag but is no WebSocket API")));
         }
@@ -107,6 +191,8 @@ impl Kind for WebsocketApi {
         Ok(Observed::Owned(Spec {
             name: api.name.unwrap_or_default(),
             route_selection_expression: api.route_selection_expression.unwrap_or_default(),
+            endpoint_disabled: api.disable_execute_api_endpoint.unwrap_or_default(),
+            spare_apis: text(spare),
         }))
     }
 
@@ -132,22 +218,38 @@ impl Kind for WebsocketApi {
         Ok(())
     }
 
-    async fn update(&self, context: &Context, _: &Spec, desired: &Spec, _: &[Change]) -> Result<(), Diagnostic> {
+    async fn update(&self, context: &Context, observed: &Spec, desired: &Spec, _: &[Change]) -> Result<(), Diagnostic> {
         let api = context.api()?;
-        context
-            .call(Operation::repeatable("apigateway", "UpdateApi"), || {
-                context
-                    .clients
-                    .api_gateway
-                    .update_api()
-                    .api_id(api.as_str())
-                    .name(&desired.name)
-                    .route_selection_expression(&desired.route_selection_expression)
-                    .send()
-            })
-            .await
-            .map(drop)
-            .doing(|| format!("update the WebSocket API {api}"))
+        let settings_differ = observed.name != desired.name
+            || observed.route_selection_expression != desired.route_selection_expression
+            || observed.endpoint_disabled != desired.endpoint_disabled;
+        if settings_differ {
+            context
+                .call(Operation::repeatable("apigateway", "UpdateApi"), || {
+                    context
+                        .clients
+                        .api_gateway
+                        .update_api()
+                        .api_id(api.as_str())
+                        .name(&desired.name)
+                        .route_selection_expression(&desired.route_selection_expression)
+                        .disable_execute_api_endpoint(desired.endpoint_disabled)
+                        .send()
+                })
+                .await
+                .doing(|| format!("update the WebSocket API {api}"))?;
+        }
+        if observed.spare_apis != desired.spare_apis {
+            // Looked at anew: what has got a stage since then serves somebody.
+            if let Choice::One(Some(kept), spare) = choose(context, owned(context).await?).await?
+                && id(&kept).as_ref() == Some(&api)
+            {
+                for spare in spare.iter().filter(|spare| observed.spare_apis.contains(&spare.to_string())) {
+                    delete(context, spare).await?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Routes, integrations, deployments and stages go with it in one call (AWS-FACTS B4).

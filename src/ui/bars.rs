@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::printer::Printer;
+use super::screen;
 use crate::engine::resource::Address;
 
 const TICK: Duration = Duration::from_millis(100);
@@ -27,7 +28,7 @@ struct Drawn {
 impl Bars {
     pub(super) fn new(drawn: bool) -> Self {
         let drawn = drawn.then(|| Drawn {
-            all: MultiProgress::with_draw_target(ProgressDrawTarget::stderr()),
+            all: MultiProgress::with_draw_target(screen::target()),
             phase: None,
             steps: BTreeMap::new(),
         });

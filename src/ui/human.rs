@@ -264,10 +264,12 @@ impl Renderer for Human {
             Event::RelayLog { line } => {
                 self.err(&format!("{} {}", self.err.faint("relay:"), text::harmless(line)));
             }
-            Event::Finished { outputs, problem, .. } => {
+            Event::Finished { outputs, problem, further_problems, .. } => {
                 self.bars.clear();
                 if let Some(problem) = problem {
-                    self.err_all(text::diagnostic(self.err, problem, self.verbose));
+                    for problem in std::iter::once(problem).chain(further_problems) {
+                        self.err_all(text::diagnostic(self.err, problem, self.verbose));
+                    }
                 } else if let ("status", Some(outputs)) = (self.command, outputs) {
                     self.out("");
                     self.out_all(text::outputs(self.out, outputs));

@@ -5,10 +5,14 @@ mod bars;
 mod human;
 mod json;
 mod printer;
+mod screen;
 mod terminal;
 mod text;
 
-use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
 
 use crate::cli::{OutputFormat, OutputOptions};
 use crate::events::{Event, Events};
@@ -21,9 +25,15 @@ trait Renderer: Send {
     fn render(&mut self, event: &Event);
 }
 
+/// How long the view may still take to show the last events once the run is interrupted.
+const LAST_MOMENT: Duration = Duration::from_secs(1);
+
 /// The running view. It has a thread of its own: a terminal or pipe that blocks must not hold up calls to AWS.
 #[derive(Debug)]
-pub(crate) struct Reporter(JoinHandle<()>);
+pub(crate) struct Reporter {
+    /// Answered, or closed by a panic, when the thread ends.
+    ended: oneshot::Receiver<()>,
+}
 
 impl Reporter {
     pub(crate) fn start(options: &OutputOptions) -> (Events, Self) {
@@ -32,20 +42,34 @@ impl Reporter {
             OutputFormat::Human => Box::new(human::Human::new(options.verbose)),
             OutputFormat::Json => Box::new(json::Json::new()),
         };
-        let thread = std::thread::spawn(move || {
+        let (end, ended) = oneshot::channel();
+        std::thread::spawn(move || {
             while let Some(event) = receiver.blocking_recv() {
                 renderer.render(&event);
                 if matches!(event, Event::Finished { .. }) {
                     break;
                 }
             }
+            // Whoever waited may have gone.
+            let _ = end.send(());
         });
-        (events, Self(thread))
+        (events, Self { ended })
     }
 
-    /// Waits until everything up to [`Event::Finished`] is shown.
-    pub(crate) fn finish(self) {
+    /// Waits until everything up to [`Event::Finished`] is shown: for a slow reader as long as it takes, but for one that has
+    /// stopped reading only until somebody interrupts the run.
+    pub(crate) async fn finish(self, interruption: &CancellationToken) {
+        let mut ended = self.ended;
         // A renderer that panicked has said so on stderr; the run's exit code still stands.
-        let _ = self.0.join();
+        tokio::select! {
+            _ = &mut ended => return,
+            () = interruption.cancelled() => {}
+        }
+        let _ = tokio::time::timeout(LAST_MOMENT, ended).await;
+    }
+
+    /// The same, where nothing can interrupt.
+    pub(crate) fn finish_blocking(self) {
+        let _ = self.ended.blocking_recv();
     }
 }

@@ -211,6 +211,7 @@ pub(super) fn diagnostic(paint: Paint, problem: &Diagnostic, verbose: bool) -> V
             lines.push(format!("  call: {}:{}{status}, class {:?}", aws.service, aws.operation, aws.class));
         }
     }
+    lines.extend(problem.also.iter().map(|also| format!("  also: {}", indented(also))));
     if !problem.left_behind.is_empty() {
         lines.push(format!("  left behind: {}", problem.left_behind.join(", ")));
     }
@@ -304,6 +305,8 @@ mod tests {
         assert_eq!(lines[2], "  call: lambda:CreateFunction, HTTP status 400, class Other");
         assert_eq!(lines[3], "  left behind: role.relay");
         assert!(lines[4].starts_with("  hint: "));
+        let also = Diagnostic { also: vec!["could not tag it".to_owned()], ..problem };
+        assert_eq!(diagnostic(PLAIN, &also, false)[2], "  also: could not tag it");
     }
 
     #[test]

@@ -43,7 +43,10 @@ fn a_second_signal_leaves_at_once() {
     up.until("note");
     up.signal("INT");
     let (last, status) = up.end();
-    assert_ne!(last.map(|event| event["event"].clone()), Some("finished".into()));
+    let finished = last.unwrap();
+    assert_eq!((&finished["event"], &finished["problem"]["code"]), (&"finished".into(), &"interrupted".into()));
+    let twice = finished["problem"]["summary"].as_str().unwrap().starts_with("interrupted twice");
+    assert!(twice, "the call under way was not waited for: {finished}");
     assert_eq!(status.code(), Some(130));
 }
 

@@ -1,14 +1,12 @@
 //! Only what changed is updated; URL and live connections stay.
 
 use std::fs;
-use std::io::{Cursor, Read, Write};
 use std::path::Path;
 
 use aws_sdk_apigatewayv2::types::RouteSettings;
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 use crate::support::http::get;
+use crate::support::program::repacked;
 use crate::{Stack, World, assert_relays};
 
 fn copy_page(to: &Path) {
@@ -21,18 +19,6 @@ fn copy_page(to: &Path) {
             fs::copy(entry.path(), target).unwrap();
         }
     }
-}
-
-/// The same program in other bytes: a zip of another hash.
-fn repacked(zip: &Path) -> Vec<u8> {
-    let mut archive = ZipArchive::new(Cursor::new(fs::read(zip).unwrap())).unwrap();
-    let mut bootstrap = Vec::new();
-    archive.by_name("bootstrap").unwrap().read_to_end(&mut bootstrap).unwrap();
-    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
-    let options = SimpleFileOptions::default().unix_permissions(0o755).compression_method(CompressionMethod::Stored);
-    writer.start_file("bootstrap", options).unwrap();
-    writer.write_all(&bootstrap).unwrap();
-    writer.finish().unwrap().into_inner()
 }
 
 /// What it is called, what is done, the options that it adds, and then what is updated by which calls.

@@ -25,6 +25,42 @@ async fn without_the_inline_policy_the_sender_is_told_that_posting_is_not_permit
     assert_relays(&mut one, &mut other).await;
 }
 
+/// A role of the same name is another role, and Lambda holds on to the one that it was given (AWS-FACTS D).
+#[tokio::test(flavor = "multi_thread")]
+async fn under_a_role_that_was_made_anew_the_function_has_no_credentials_until_its_role_is_set_again() {
+    let (world, stack) = World::with_demo().await;
+    let (mut one, mut other, _) = stack.open_two().await;
+    let iam = &world.account.iam;
+    iam.delete_role_policy().role_name(&stack.role).policy_name("relay").send().await.unwrap();
+    iam.delete_role().role_name(&stack.role).send().await.unwrap();
+    let planned = ["role.relay create", "role_policy.relay create", "function.relay update"];
+    assert_eq!(world.pending().await.planned(), planned);
+    repaired(&world, &stack).await;
+    assert_relays(&mut one, &mut other).await;
+
+    // Made anew by hand, or by a run that was killed before it came to the function: nothing but the binding is wrong.
+    let found = iam.get_role().role_name(&stack.role).send().await.unwrap().role.unwrap();
+    let policy = iam.get_role_policy().role_name(&stack.role).policy_name("relay").send().await.unwrap();
+    let decoded = |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().unwrap().into_owned();
+    iam.delete_role_policy().role_name(&stack.role).policy_name("relay").send().await.unwrap();
+    iam.delete_role().role_name(&stack.role).send().await.unwrap();
+    let create = iam.create_role().role_name(&stack.role).set_tags(found.tags);
+    let trust = decoded(&found.assume_role_policy_document.unwrap());
+    create.assume_role_policy_document(trust).send().await.unwrap();
+    let put = iam.put_role_policy().role_name(&stack.role).policy_name("relay");
+    put.policy_document(decoded(policy.policy_document())).send().await.unwrap();
+    one.send("").await;
+    let text = one.text().await;
+    assert!(is_internal_server_error(&text), "{text}");
+    let plan = world.pending().await;
+    assert_eq!(
+        (plan.planned(), plan.changes("function.relay")),
+        (vec!["function.relay update".into()], vec!["role_id".into()])
+    );
+    repaired(&world, &stack).await;
+    assert_relays(&mut one, &mut other).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_permission_every_message_is_an_internal_server_error() {
     let (world, stack) = World::with_demo().await;

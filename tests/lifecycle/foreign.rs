@@ -66,8 +66,48 @@ async fn a_taken_name_ends_the_run_before_its_first_write() {
             assert!(run.problem()["hint"].as_str().unwrap().contains("choose another stack name"), "{taken:?}: {run}");
             assert_eq!((world.writes(), run.finished()["changed"].as_bool()), (Vec::new(), Some(false)), "{taken:?}");
         }
+        // Whatever of the stack stands beside it goes, and it stays.
         assert_eq!(world.bytes(), before, "{taken:?}");
         // Another name is a way out.
         world.machine.succeed(&["up", "elsewhere"]).await;
     }
+}
+
+/// Two steps that have nothing to do with each other fail: nobody should have to run it again to learn of the second.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_problem_of_a_run_is_told() {
+    let world = World::new().await;
+    for fault in ["s3:PutBucketEncryption=fail:400:InvalidArgument:no", "iam:CreateRole=fail:409:LimitExceeded:full"] {
+        world.account.aws.faults().add(fault.parse().unwrap());
+    }
+    let up = world.machine.run(&["up", "demo"]).await;
+    assert_eq!((up.code, &up.problem()["aws"]["operation"]), (Some(1), &"PutBucketEncryption".into()), "{up}");
+    let further = up.finished()["further_problems"].as_array().unwrap();
+    assert_eq!((further.len(), &further[0]["aws"]["operation"]), (1, &"CreateRole".into()), "{up}");
+    world.account.aws.faults().clear();
+    let denied = ["s3:CreateBucket", "logs:CreateLogGroup", "apigateway:CreateApi", "iam:CreateRole"];
+    world.machine.succeed(&["teardown", "demo", "--yes"]).await;
+    for call in denied {
+        world.account.aws.faults().add(format!("{call}=fail:403:AccessDenied:no").parse().unwrap());
+    }
+    let up = world.machine.run(&["up", "demo"]).await;
+    assert_eq!((up.code, &up.finished()["further_problems"]), (Some(3), &serde_json::Value::Null), "{up}");
+    let told = format!("{} {}", up.problem()["hint"], up.problem()["also"]);
+    assert!(denied.iter().all(|call| told.contains(call)), "{told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_stack_in_another_region_is_offered_with_its_command() {
+    let (world, stack) = World::with_demo().await;
+    world.machine.succeed(&["teardown", "demo", "--yes"]).await;
+    let there = stack.role.replace("us-east-1", "eu-west-1");
+    world.account.role(&there).await;
+    let tag = aws_sdk_iam::types::Tag::builder().key("webrtc-aws:stack").value("demo").build().unwrap();
+    world.account.iam.tag_role().role_name(&there).tags(tag).send().await.unwrap();
+    let teardown = world.machine.run(&["teardown", "demo", "--yes"]).await;
+    assert_eq!((teardown.code, teardown.problem()["code"].as_str()), (Some(1), Some("elsewhere")), "{teardown}");
+    let hint = teardown.problem()["hint"].as_str().unwrap();
+    assert!(hint.contains("'webrtc-aws teardown demo --region eu-west-1 --endpoint-url http://127.0.0.1:"), "{hint}");
+    // A pipeline's sweep of the other name is no business of this one.
+    world.machine.succeed(&["teardown", "never-deployed", "--yes"]).await;
 }

@@ -114,13 +114,14 @@ async fn a_run_that_meets_another_half_way_ends_at_the_same_stack() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_apis_with_our_tag_end_a_run_and_a_teardown_removes_both() {
+async fn two_apis_that_both_have_a_stage_end_a_run_and_a_teardown_removes_both() {
     let world = World::new().await;
     let nothing = world.bytes();
     let up = world.machine.succeed(&["up", "demo"]).await;
     let create = world.account.gateway.create_api().name("webrtc-aws-demo").tags("webrtc-aws:stack", "demo");
     let create = create.protocol_type(ProtocolType::Websocket).route_selection_expression("$request.body.action");
     let second = create.send().await.unwrap().api_id.unwrap();
+    world.account.gateway.create_stage().api_id(&second).stage_name("prod").send().await.unwrap();
     let before = world.bytes();
     for command in ["up", "plan"] {
         let run = world.machine.run(&[command, "demo"]).await;

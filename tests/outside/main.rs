@@ -5,6 +5,8 @@
 //! `tests/run setup` installs them. Without them the tests fail.
 
 mod aws_cli;
+#[path = "../support/ministack.rs"]
+mod emulator;
 mod examples;
 mod ministack;
 mod support;

@@ -2,78 +2,47 @@
 //! our own idea of AWS. It runs the real `bootstrap` and has real sockets; it is laxer than AWS, so a pass here proves only that
 //! the calls and the protocol are right.
 
-use std::net::TcpListener;
-use std::process::Stdio;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tokio::process::Child;
 
-use crate::support::{Outcome, Socket, announcement, from_venv, get, program, stdout, webrtc_aws};
-
-/// Said by its HTTP server once it listens.
-const READY: &str = "Running on http";
+use crate::emulator::Ministack;
+use crate::support::{Outcome, Socket, from_venv, get, program, stdout, webrtc_aws};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-struct Ministack {
-    endpoint: String,
-    _process: Child,
-    _temporary: TempDir,
-}
-
-impl Ministack {
-    async fn start() -> Outcome<Self> {
-        let temporary = TempDir::new()?;
-        // It cannot choose a port itself. Nobody is given this one again soon.
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut process = program(from_venv("ministack")?)
-            .env("BIND_HOST", "127.0.0.1")
-            .env("GATEWAY_PORT", port.to_string())
-            .env("TMPDIR", temporary.path())
-            .current_dir(temporary.path())
-            .stdout(Stdio::null())
-            .spawn()?;
-        announcement(process.stderr.take().ok_or("no stderr")?, |line| line.contains(READY).then_some(())).await?;
-        let endpoint = format!("http://127.0.0.1:{port}");
-        assert_eq!(get(&format!("{endpoint}/_ministack/health")).await?.status, 200);
-        Ok(Self { endpoint, _process: process, _temporary: temporary })
+/// Names of everything of the kinds that we make.
+async fn everything(ministack: &Ministack) -> Outcome<Vec<Value>> {
+    let lists = [
+        (["s3api", "list-buckets"], "Buckets[].Name"),
+        (["iam", "list-roles"], "Roles[].RoleName"),
+        (["lambda", "list-functions"], "Functions[].FunctionName"),
+        (["apigatewayv2", "get-apis"], "Items[].Name"),
+        (["logs", "describe-log-groups"], "logGroups[].logGroupName"),
+    ];
+    let mut everything = Vec::new();
+    for (call, names) in lists {
+        let output = program(from_venv("aws")?)
+            .args(call)
+            .args(["--endpoint-url", &ministack.endpoint, "--output", "json", "--query", names])
+            .output()
+            .await?;
+        let names: Vec<Value> = serde_json::from_str(&stdout(call[1], output)?)?;
+        everything.extend(names);
     }
-
-    /// Names of everything of the kinds that we make.
-    async fn everything(&self) -> Outcome<Vec<Value>> {
-        let lists = [
-            (["s3api", "list-buckets"], "Buckets[].Name"),
-            (["iam", "list-roles"], "Roles[].RoleName"),
-            (["lambda", "list-functions"], "Functions[].FunctionName"),
-            (["apigatewayv2", "get-apis"], "Items[].Name"),
-            (["logs", "describe-log-groups"], "logGroups[].logGroupName"),
-        ];
-        let mut everything = Vec::new();
-        for (call, names) in lists {
-            let output = program(from_venv("aws")?)
-                .args(call)
-                .args(["--endpoint-url", &self.endpoint, "--output", "json", "--query", names])
-                .output()
-                .await?;
-            let names: Vec<Value> = serde_json::from_str(&stdout(call[1], output)?)?;
-            everything.extend(names);
-        }
-        Ok(everything)
-    }
+    Ok(everything)
 }
 
 #[tokio::test]
 async fn another_emulator_carries_a_stack_from_up_to_teardown() -> Outcome {
     let ministack = Ministack::start().await?;
-    let before = ministack.everything().await?;
+    let before = everything(&ministack).await?;
     let there = ["demo", "--endpoint-url", &ministack.endpoint];
     let run = async |command: &[&str]| webrtc_aws(&[command, &there].concat()).await;
 
     let (code, end) = run(&["up"]).await?;
     assert_eq!((code, &end["changed"]), (Some(0), &json!(true)), "{end}");
-    assert_eq!(ministack.everything().await?.len(), before.len() + 5, "one of each kind");
+    assert_eq!(everything(&ministack).await?.len(), before.len() + 5, "one of each kind");
     let outputs = &end["outputs"];
     let text = |name: &str| outputs[name].as_str().ok_or_else(|| format!("no {name} in {outputs}"));
 
@@ -85,7 +54,7 @@ async fn another_emulator_carries_a_stack_from_up_to_teardown() -> Outcome {
     assert_eq!((code, &end["changed"]), (Some(0), &json!(false)), "{end}");
     let (code, end) = run(&["teardown", "--yes"]).await?;
     assert_eq!((code, &end["changed"]), (Some(0), &json!(true)), "{end}");
-    assert_eq!(ministack.everything().await?, before);
+    assert_eq!(everything(&ministack).await?, before);
     Ok(())
 }
 

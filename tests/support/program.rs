@@ -1,7 +1,8 @@
 //! The real program: runs it, reads its events, and interrupts it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::io::{Cursor, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -10,6 +11,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use webrtc_aws::local::{DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY, LocalAws};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
 /// Long enough to build the relay for the first time; only a failing test waits this long.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
@@ -18,24 +21,36 @@ const PATIENCE: Duration = Duration::from_secs(15 * 60);
 /// toolchain and the relays that it built before.
 pub struct Machine {
     home: TempDir,
-    endpoint: String,
+    /// `None`: a machine that knows no AWS.
+    endpoint: Option<String>,
 }
 
 impl Machine {
     /// A machine that works on this account.
     pub fn new(aws: &LocalAws) -> Self {
-        Self { home: tempfile::tempdir().unwrap(), endpoint: aws.endpoint() }
+        Self::at(aws.endpoint())
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    /// A machine that works on what answers at this endpoint.
+    pub fn at(endpoint: String) -> Self {
+        Self { endpoint: Some(endpoint), ..Self::alone() }
+    }
+
+    /// A machine with no AWS but its own.
+    pub fn alone() -> Self {
+        Self { home: tempfile::tempdir().unwrap(), endpoint: None }
+    }
+
+    /// A command that is not started yet, and reports to people.
+    pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_webrtc-aws"));
-        command.args(arguments).args(["--output", "json", "--endpoint-url", &self.endpoint]);
+        command.args(arguments).args(self.endpoint.iter().flat_map(|url| ["--endpoint-url", url.as_str()]));
         command.env_clear().envs(toolchain()).env("HOME", self.home.path()).current_dir(self.home.path());
         command.env("AWS_ACCESS_KEY_ID", DEPLOYER_ACCESS_KEY_ID);
         command.env("AWS_SECRET_ACCESS_KEY", DEPLOYER_SECRET_ACCESS_KEY);
         command.env("AWS_REGION", "us-east-1");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        if cfg!(target_arch = "aarch64") && !["teardown", "local"].contains(&arguments[0]) {
+        if cfg!(target_arch = "aarch64") && self.endpoint.is_some() && !["teardown", "local"].contains(&arguments[0]) {
             command.args(["--arch", "arm64"]);
         }
         command
@@ -53,11 +68,9 @@ impl Machine {
         run
     }
 
-    /// Starts a command.
+    /// Starts a command. It starts no processes itself if it is given a relay and works on another's AWS.
     pub fn start(&self, arguments: &[&str]) -> Running {
-        let mut child = self.command(arguments).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Running { child, lines, events: Vec::new() }
+        Running::of(&mut self.command(arguments))
     }
 
     /// The zip of the relay, built once for all tests.
@@ -97,7 +110,15 @@ pub struct Running {
 }
 
 impl Running {
-    async fn next(&mut self) -> Option<Value> {
+    /// Starts a command and reads its events.
+    pub fn of(command: &mut Command) -> Self {
+        let mut child = command.args(["--output", "json"]).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines, events: Vec::new() }
+    }
+
+    /// The next event; none when it has ended.
+    pub async fn next(&mut self) -> Option<Value> {
         let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await.expect("an event in time").unwrap()?;
         let event: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("no JSON: {line}"));
         self.events.push(event.clone());
@@ -125,9 +146,14 @@ impl Running {
         self.child.kill().await.unwrap();
     }
 
-    fn signal(&self, signal: rustix::process::Signal) {
-        let pid = i32::try_from(self.child.id().expect("still running")).unwrap();
-        rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal).unwrap();
+    /// Reads on until the first signal has been taken notice of.
+    pub async fn until_ending(&mut self) {
+        let ending = |event: &Value| event["message"].as_str().is_some_and(|message| message.starts_with("ending:"));
+        self.until(ending).await;
+    }
+
+    pub fn signal(&self, signal: rustix::process::Signal) {
+        send(&self.child, signal);
     }
 
     /// Reads the rest.
@@ -138,6 +164,12 @@ impl Running {
         let code = self.child.wait().await.unwrap().code();
         Run { code, events: self.events, said }
     }
+}
+
+/// Sends a signal to a process that has not ended.
+pub fn send(child: &Child, signal: rustix::process::Signal) {
+    let pid = i32::try_from(child.id().expect("still running")).unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal).unwrap();
 }
 
 /// A run that ended.
@@ -207,4 +239,16 @@ impl fmt::Display for Run {
         writeln!(f, "exit code {:?}\n{}", self.code, self.said)?;
         self.events.iter().try_for_each(|event| writeln!(f, "{event}"))
     }
+}
+
+/// The same program in other bytes: a zip of another hash.
+pub fn repacked(zip: &Path) -> Vec<u8> {
+    let mut archive = ZipArchive::new(Cursor::new(std::fs::read(zip).unwrap())).unwrap();
+    let mut bootstrap = Vec::new();
+    archive.by_name("bootstrap").unwrap().read_to_end(&mut bootstrap).unwrap();
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default().unix_permissions(0o755).compression_method(CompressionMethod::Stored);
+    writer.start_file("bootstrap", options).unwrap();
+    writer.write_all(&bootstrap).unwrap();
+    writer.finish().unwrap().into_inner()
 }

@@ -1,4 +1,5 @@
 //! A Runtime API and an `@connections` endpoint on loopback, with the real `bootstrap` between them.
+#![allow(dead_code, reason = "each test file uses its own part")]
 
 use std::{
     collections::VecDeque,
@@ -203,6 +204,11 @@ impl Relay {
         let (path, body) = self.answers.recv().await.expect("the Runtime API runs");
         assert!(path.ends_with("/response"), "{path}: {}", String::from_utf8_lossy(&body));
         serde_json::from_slice(&body).expect("the answer is JSON")
+    }
+
+    /// What the function told the Runtime API of an event: the path, `…/response` or `…/error`, and the body.
+    pub(crate) async fn outcome(&mut self) -> (String, Bytes) {
+        self.answers.recv().await.expect("the Runtime API runs")
     }
 
     /// Sends `body` as a text frame of the connection `me=`, and returns what the client gets back.

@@ -1,11 +1,16 @@
 //! What goes wrong with one call, and where.
 
 use std::fmt;
+use std::time::Duration;
 
 use crate::local::{CallRecord, Fault, FaultRule, Service};
 
 /// How often a throttled call is refused: longer than any SDK's own retries last, about half a minute of ours.
 const THROTTLED: usize = 10;
+
+/// When a call takes effect whose sender is dead: while the next run is at work, and when that is long done.
+const SOON: Duration = Duration::from_secs(1);
+pub(super) const LATE: Duration = Duration::from_secs(60);
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,10 +28,12 @@ pub(super) enum Trouble {
     HangAfterEffect,
     KilledBefore,
     KilledAfter,
+    KilledWithEffectSoon,
+    KilledWithEffectLate,
 }
 
 impl Trouble {
-    pub(super) const ALL: [Self; 13] = [
+    pub(super) const ALL: [Self; 15] = [
         Self::AccessDenied,
         Self::BadRequest,
         Self::CredentialsExpired,
@@ -40,6 +47,8 @@ impl Trouble {
         Self::HangAfterEffect,
         Self::KilledBefore,
         Self::KilledAfter,
+        Self::KilledWithEffectSoon,
+        Self::KilledWithEffectLate,
     ];
 
     /// A read has no effect: before and after are the same, and all refusals but "not found" end a run alike.
@@ -47,7 +56,12 @@ impl Trouble {
 
     /// Whether the run ends with the call, as by `kill -9`.
     pub(super) fn kills(self) -> bool {
-        matches!(self, Self::KilledBefore | Self::KilledAfter)
+        matches!(self, Self::KilledBefore | Self::KilledAfter) || self.has_late_effect()
+    }
+
+    /// Whether the call takes effect when nobody waits for it any more.
+    pub(super) fn has_late_effect(self) -> bool {
+        matches!(self, Self::KilledWithEffectSoon | Self::KilledWithEffectLate)
     }
 
     fn fault(self, service: Service) -> Fault {
@@ -79,6 +93,8 @@ impl Trouble {
             Self::AnswerLost => Fault::AnswerLost,
             Self::Hang | Self::KilledBefore => Fault::Hang,
             Self::HangAfterEffect | Self::KilledAfter => Fault::HangAfterEffect,
+            Self::KilledWithEffectSoon => Fault::Late(SOON),
+            Self::KilledWithEffectLate => Fault::Late(LATE),
         }
     }
 }
@@ -88,24 +104,39 @@ fn refusal(status: u16, code: &str, message: &str) -> Fault {
 }
 
 /// A call of a recorded run: the `nth` of its operation. The order of calls side by side differs from run to run, their number
-/// mostly not.
+/// does not, but for repetitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Target {
     service: Service,
     operation: &'static str,
     nth: usize,
     pub(super) is_write: bool,
+    /// The one before it came to nothing, or it asks whether something is over: how often a run does that is left to its waits,
+    /// which are random.
+    pub(super) is_repetition: bool,
 }
 
+/// Asked again and again.
+const POLLED: [&str; 2] = ["GetFunction", "GetDeployment"];
+
 impl Target {
+    /// In the order of their names, so that a seed chooses the same ones again.
     pub(super) fn all(calls: &[CallRecord]) -> Vec<Self> {
         let mut targets: Vec<Self> = Vec::new();
-        for &CallRecord { service, operation, is_write, .. } in calls {
-            let same = |target: &&Self| target.service == service && target.operation == operation;
-            let nth = targets.iter().filter(same).count() + 1;
-            targets.push(Self { service, operation, nth, is_write });
+        for (place, &CallRecord { service, operation, is_write, .. }) in calls.iter().enumerate() {
+            let same = |call: &&CallRecord| call.service == service && call.operation == operation;
+            let nth = calls[..=place].iter().filter(same).count();
+            let refused = calls[..place].iter().rfind(same).is_some_and(|call| call.status >= Some(400));
+            let is_repetition = is_write && refused || nth > 1 && POLLED.contains(&operation);
+            targets.push(Self { service, operation, nth, is_write, is_repetition });
         }
+        targets.sort_by_key(|target| (target.service.signing_name(), target.operation, target.nth));
         targets
+    }
+
+    pub(super) fn rule(self, fault: Fault) -> FaultRule {
+        let operation = Some(self.operation.to_owned());
+        FaultRule { service: Some(self.service), operation, nth: Some(self.nth), fault }
     }
 }
 
@@ -120,18 +151,19 @@ impl Strike {
     pub(super) fn rules(&self) -> impl Iterator<Item = FaultRule> {
         let Self { target, trouble } = *self;
         let times = if trouble == Trouble::ThrottledForLong { THROTTLED } else { 1 };
-        (target.nth..target.nth + times).map(move |nth| FaultRule {
-            service: Some(target.service),
-            operation: Some(target.operation.to_owned()),
-            nth: Some(nth),
-            fault: trouble.fault(target.service),
-        })
+        (target.nth..target.nth + times).map(move |nth| Target { nth, ..target }.rule(trouble.fault(target.service)))
     }
 }
 
 impl fmt::Display for Strike {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Target { service, operation, nth, .. } = self.target;
-        write!(f, "{:?} at {service}:{operation}#{nth}", self.trouble)
+        write!(f, "{:?} at {}", self.trouble, self.target)
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { service, operation, nth, .. } = self;
+        write!(f, "{service}:{operation}#{nth}")
     }
 }

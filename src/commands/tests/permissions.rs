@@ -5,26 +5,27 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Mutex;
 
-use aws_sdk_apigatewayv2::types::ProtocolType;
+use aws_sdk_apigatewayv2::types::{IntegrationType, ProtocolType, RouteSettings};
+use aws_sdk_s3::types::{BucketVersioningStatus, VersioningConfiguration};
 use serde_json::{Value, json};
 
 use super::super::Ending;
+use super::acts::Act;
 use super::rig::{Rig, paused};
 use super::shape;
 use super::sweep::side_by_side;
 use crate::aws::clients::Clients;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::local::PolicyDocument;
-use crate::local::iam;
-use crate::naming::{AccountId, Partition, Patterns, Region};
+use crate::naming::{AccountId, ApiId, OWNER_METADATA, OWNER_TAG, Partition, Patterns, Region};
 use crate::page::{Page, PageFile};
 use crate::permissions::{self, LEFT_OUT, Purpose, TABLE};
 
 const BOUNDARY: &str = "arn:aws:iam::000000000000:policy/limit";
 const ROLE: &str = "webrtc-aws-demo-us-east-1";
 
-/// Rows of the table that only a state needs which the local AWS does not have: S3 there knows no unfinished uploads.
-const NOT_REACHED: [&str; 1] = ["s3:AbortMultipartUpload"];
+/// The statement without which no command fails: it then says what it could not look at.
+const OPTIONAL: &str = "FindStackInOtherRegions";
 
 /// A command and what stands before it: together they need every row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,8 +113,41 @@ impl Scenario {
         let api = shape::apis(&rig.snapshot()).remove(0);
         api_gateway.update_api().api_id(&api).name("renamed").send().await.unwrap();
         // As an interrupted run leaves one.
-        let deployment = api_gateway.create_deployment().api_id(api).description("webrtc-aws 0123456789abcdef");
+        let deployment = api_gateway.create_deployment().api_id(&api).description("webrtc-aws 0123456789abcdef");
         deployment.send().await.unwrap();
+        match self {
+            Self::UpThatRepairsEverything => self.damage_what_up_compares(rig, &api).await,
+            Self::TeardownOfDamage => self.fill_the_bucket(rig).await,
+            _ => {}
+        }
+    }
+
+    async fn damage_what_up_compares(self, rig: &Rig, api: &str) {
+        let Clients { lambda, api_gateway, .. } = Clients::new(&rig.sdk);
+        let names = rig.names().await;
+        let reserve = lambda.put_function_concurrency().function_name(names.function());
+        reserve.reserved_concurrent_executions(0).send().await.unwrap();
+        let spare = api_gateway.create_integration().api_id(api).integration_type(IntegrationType::AwsProxy);
+        spare.integration_method("POST").integration_uri(names.integration_uri() + "x").send().await.unwrap();
+        api_gateway.create_route().api_id(api).route_key("join").send().await.unwrap();
+        let stage = || api_gateway.update_stage().api_id(api).stage_name(names.stage.as_str());
+        let closed = RouteSettings::builder().throttling_rate_limit(0.0).throttling_burst_limit(0).build();
+        stage().route_settings("$connect", closed).send().await.unwrap();
+        stage().auto_deploy(true).send().await.unwrap();
+        let arn = names.stage_arn(&ApiId(api.to_owned()));
+        api_gateway.untag_resource().resource_arn(arn).tag_keys(OWNER_TAG).send().await.unwrap();
+    }
+
+    /// With older versions of what is ours, a key that XML cannot carry, and an upload that nobody finished.
+    async fn fill_the_bucket(self, rig: &Rig) {
+        let s3 = Clients::new(&rig.sdk).s3;
+        let bucket = rig.names().await.bucket();
+        let versioning = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+        s3.put_bucket_versioning().bucket(&bucket).versioning_configuration(versioning).send().await.unwrap();
+        for key in ["old", "old", "\u{1}"] {
+            s3.put_object().bucket(&bucket).key(key).metadata(OWNER_METADATA, "demo").send().await.unwrap();
+        }
+        s3.create_multipart_upload().bucket(&bucket).key("unfinished").send().await.unwrap();
     }
 
     async fn run(self, rig: &Rig) -> Result<Ending, Diagnostic> {
@@ -266,7 +300,7 @@ fn without_any_single_permission_a_command_fails_and_names_it() {
                 writeln!(failures, "{account:?} {scenario:?}, {}: {why}", reduced.what).unwrap();
             }
         }
-        if verdicts.is_empty() && !NOT_REACHED.iter().any(|action| reduced.what.contains(action)) {
+        if verdicts.is_empty() && !reduced.what.starts_with(OPTIONAL) {
             writeln!(failures, "{account:?} {purpose:?}, {}: nothing fails, so it is not needed", reduced.what)
                 .unwrap();
         }
@@ -308,11 +342,41 @@ fn every_call_of_the_product_is_in_the_table_and_nothing_else_is() {
 }
 
 #[test]
+fn without_the_lists_of_other_regions_commands_say_what_they_did_not_look_at() {
+    for (purpose, act) in [(Purpose::Teardown, Act::Teardown), (Purpose::ReadOnly, Act::Status)] {
+        let whole = policy(purpose, Account::Plain);
+        let reduced: Vec<_> =
+            reductions(&whole).into_iter().filter(|reduced| reduced.what.starts_with(OPTIONAL)).collect();
+        assert_eq!(reduced.len(), 2);
+        paused(async {
+            let rig = Rig::new().await;
+            // Its name may be that of a role of 'demo' elsewhere; only its tag tells.
+            let create = Clients::new(&rig.sdk).iam.create_role().role_name("webrtc-aws-demo-two-eu-west-1");
+            let trust = json!({ "Version": "2012-10-17", "Statement": {
+                "Effect": "Allow", "Principal": { "Service": "lambda.amazonaws.com" }, "Action": "sts:AssumeRole"
+            } });
+            create.assume_role_policy_document(trust.to_string()).send().await.unwrap();
+            restrict(&rig, &whole);
+            let seen = act.run(&rig).await.succeeded();
+            assert_eq!(seen.warnings(), Vec::<&str>::new(), "{act:?}");
+            for Reduced { what, policy, lacking } in &reduced {
+                restrict(&rig, policy);
+                let seen = act.run(&rig).await.succeeded();
+                let [warning] = seen.warnings()[..] else { panic!("{act:?}, {what}: {seen:#?}") };
+                assert!(warning.contains(&format!("not authorized to perform: {}", lacking[0])), "{what}: {warning}");
+            }
+        });
+    }
+}
+
+#[test]
 fn what_the_policy_leaves_out_is_named_and_explained() {
     paused(async {
         let mut rig = Rig::new().await;
         Scenario::Teardown.prepare(Account::Plain, &mut rig).await;
-        iam::seed_instance_profile(&mut rig.world.state(), ROLE, "somebody");
+        let iam = Clients::new(&rig.sdk).iam;
+        iam.create_instance_profile().instance_profile_name("theirs").send().await.unwrap();
+        iam.add_role_to_instance_profile().instance_profile_name("theirs").role_name(ROLE).send().await.unwrap();
         restrict(&rig, &policy(Purpose::Teardown, Account::Plain));
         let problem = rig.teardown().await.unwrap_err();
         assert_eq!(problem.code, Code::AccessDenied);
@@ -342,7 +406,7 @@ fn the_policy_reaches_nothing_of_others() {
         assert!(create.route_selection_expression("$request.body.action").send().await.is_err());
         assert!(clients.s3.put_object().bucket("somebodys-bucket").key("x").send().await.is_err());
         assert!(clients.s3.delete_bucket().bucket("somebodys-bucket").send().await.is_err());
-        assert!(clients.iam.get_role().role_name("webrtc-aws-demo-us-east-2").send().await.is_err());
+        assert!(clients.iam.get_role().role_name("webrtc-aws-demo2-us-east-1").send().await.is_err());
         let attach =
             clients.iam.attach_role_policy().role_name(ROLE).policy_arn("arn:aws:iam::aws:policy/AdministratorAccess");
         assert!(attach.send().await.is_err());

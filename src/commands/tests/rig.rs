@@ -16,7 +16,7 @@ use zip::write::SimpleFileOptions;
 use super::super::place::Place;
 use super::super::session::Session;
 use super::super::{Ending, Run, teardown, up};
-use super::fault::Strike;
+use super::fault::{LATE, Strike};
 use super::shape;
 use crate::artifact::{Architecture, Artifact};
 use crate::aws::clients::{Access, Clients};
@@ -27,13 +27,18 @@ use crate::events::Events;
 use crate::local::tests::in_process;
 use crate::local::world::World;
 use crate::local::{Fault, LocalOptions};
-use crate::naming::CONFIG_OBJECT;
+use crate::naming::{CONFIG_OBJECT, Names};
 use crate::page::{Page, PageFile};
 use crate::resources::objects::ForeignObjects;
 
 /// Runs on a clock that jumps over every wait.
 pub(super) fn paused<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().start_paused(true).build().unwrap().block_on(work)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap()
+        .block_on(Box::pin(work))
 }
 
 /// No run may take longer, on the jumping clock.
@@ -84,8 +89,7 @@ impl Rig {
 
     /// What somebody might do by hand to whatever takes no settings.
     pub(super) async fn damage(&self) {
-        let run = Run { events: Events::discarded(), cancel: CancellationToken::new() };
-        let names = Arc::clone(&self.session(&run).await.unwrap().context.names);
+        let names = self.names().await;
         let Clients { s3, iam, lambda, api_gateway, .. } = Clients::new(&self.sdk);
         let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":["lambda.amazonaws.com","ec2.amazonaws.com"]},"Action":"sts:AssumeRole"}]}"#;
         let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
@@ -114,15 +118,23 @@ impl Rig {
         update.route_response_selection_expression("").send().await.unwrap();
     }
 
-    /// A run with these faults in force. `None`: it was killed.
-    pub(super) async fn struck<T>(&self, strikes: &[Strike], kill: bool, run: impl Future<Output = T>) -> Option<T> {
+    pub(super) async fn names(&self) -> Arc<Names> {
+        let run = Run { events: Events::discarded(), cancel: CancellationToken::new() };
+        Arc::clone(&self.session(&run).await.unwrap().context.names)
+    }
+
+    /// A run with these faults in force. `None`: it was killed. Its calls under way go on, as they do on AWS. Also says how many of
+    /// the faults happened.
+    pub(super) async fn struck<T>(&self, strikes: &[Strike], run: impl Future<Output = T>) -> (Option<T>, usize) {
+        let kill = strikes.iter().any(|strike| strike.trouble.kills());
         for rule in strikes.iter().flat_map(Strike::rules) {
             self.world.faults.add(rule);
         }
-        let mut hits = self.world.faults.hits();
+        let (mut hits, mut happened) = (self.world.faults.hits(), self.world.faults.hits());
         let killed = async {
             loop {
-                if matches!(hits.recv().await.unwrap().fault, Fault::Hang | Fault::HangAfterEffect) && kill {
+                let fault = hits.recv().await.unwrap().fault;
+                if kill && matches!(fault, Fault::Hang | Fault::HangAfterEffect | Fault::Late(_)) {
                     return;
                 }
             }
@@ -132,20 +144,28 @@ impl Rig {
             () = killed => None,
             result = tokio::time::timeout(LONGEST, run) => Some(result.expect("the run hangs")),
         };
-        if result.is_none() {
-            await_calls_under_way().await;
-        }
         self.world.faults.clear();
-        result
+        let happened = std::iter::from_fn(|| happened.try_recv().ok()).count();
+        (result, happened)
     }
 
-    async fn session<'run>(&self, run: &'run Run) -> Result<Session<'run>, Diagnostic> {
+    /// Everything that was under way has happened.
+    #[expect(clippy::disallowed_methods, reason = "the clock jumps, and there is no event to wait for")]
+    pub(super) async fn long_after(&self) {
+        tokio::time::sleep(2 * LATE).await;
+    }
+
+    pub(super) async fn session<'run>(&self, run: &'run Run) -> Result<Session<'run>, Diagnostic> {
         let place = Place { access: Access::default(), gateway: None, source: None };
         Session::with(&self.sdk, self.config.clone(), &place, run).await
     }
 
     pub(super) async fn up(&self) -> Result<Ending, Diagnostic> {
-        let run = Run { events: Events::discarded(), cancel: CancellationToken::new() };
+        self.up_with(Events::discarded()).await
+    }
+
+    pub(super) async fn up_with(&self, events: Events) -> Result<Ending, Diagnostic> {
+        let run = Run { events, cancel: CancellationToken::new() };
         let session = self.session(&run).await?;
         let mut ending = up::converge(&session, self.page.clone(), self.relay.clone(), false).await?;
         ending.problem.take().map_or(Ok(ending), Err)
@@ -171,19 +191,13 @@ impl Rig {
     }
 }
 
-/// AWS finishes what a killed run had sent long before somebody can start the next run.
-#[expect(clippy::disallowed_methods, reason = "the clock jumps, and there is no event to wait for")]
-async fn await_calls_under_way() {
-    tokio::time::sleep(Duration::from_secs(1)).await;
-}
-
 /// A page of one file, beside the generated one.
-fn page(text: &str) -> Page {
+pub(super) fn page(text: &str) -> Page {
     Page::of([("index.html".to_owned(), PageFile::generated("index.html", text.to_owned()))].into())
 }
 
 /// A relay that is uploaded and never run.
-fn relay(text: &str) -> Artifact {
+pub(super) fn relay(text: &str) -> Artifact {
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     writer.start_file("bootstrap", SimpleFileOptions::default().unix_permissions(0o755)).unwrap();
     writer.write_all(format!("#!/bin/sh\n# {text}\n").as_bytes()).unwrap();

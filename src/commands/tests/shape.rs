@@ -2,24 +2,17 @@
 
 use serde_json::{Map, Value};
 
-use crate::naming::OWNER_TAG;
+use crate::naming::{CONFIG_OBJECT, OWNER_TAG};
 
-/// Times and hashes; a hash of generated content changes with the API's id.
-const VOLATILE: [&str; 13] = [
-    "id",
-    "checksums",
-    "createdDate",
-    "lastUpdatedDate",
-    "last_modified",
-    "modified",
-    "revision",
-    "policy_revision",
-    "created",
-    "etag",
-    "x-amz-meta-webrtc-aws-sha256",
-    "sha256",
-    "description",
-];
+/// Ids, times and revisions.
+const VOLATILE: [&str; 8] =
+    ["id", "createdDate", "lastUpdatedDate", "last_modified", "modified", "revision", "policy_revision", "created"];
+
+/// The API's id is in the generated file, and so in every hash of it.
+const HASHES: [&str; 4] = ["checksums", "etag", "x-amz-meta-webrtc-aws-sha256", "sha256"];
+
+/// How the description of a deployment begins; the fingerprint, of ids too, follows.
+const FINGERPRINTED: &str = "webrtc-aws ";
 
 /// The ids of the APIs with a stack's tag, oldest first.
 pub(super) fn apis(snapshot: &Value) -> Vec<String> {
@@ -31,6 +24,14 @@ pub(super) fn apis(snapshot: &Value) -> Vec<String> {
         .collect();
     ours.sort();
     ours.into_iter().map(|(_, id)| id).collect()
+}
+
+/// Those of them that have a stage: whose URL somebody may know.
+pub(super) fn serving(snapshot: &Value) -> Vec<String> {
+    let mut apis = apis(snapshot);
+    let stages = |api: &String| snapshot["apigateway"]["apis"][api]["stages"].as_object().map_or(0, Map::len);
+    apis.retain(|api| stages(api) > 0);
+    apis
 }
 
 /// The snapshot with every generated id replaced by its kind and number.
@@ -53,7 +54,9 @@ fn collect(value: &Value, ids: &mut Vec<(String, String)>) {
         Value::Object(fields) => {
             for (name, value) in fields {
                 match value.as_str() {
-                    Some(id) if is_id(name) && !ids.iter().any(|(_, known)| known == id) => {
+                    Some(id)
+                        if (is_id(name) || id.starts_with(ROLE_ID)) && !ids.iter().any(|(_, known)| known == id) =>
+                    {
                         let number = ids.iter().filter(|(known, _)| known.starts_with(&format!("<{name} "))).count();
                         ids.push((format!("<{name} {number}>"), id.to_owned()));
                     }
@@ -66,20 +69,40 @@ fn collect(value: &Value, ids: &mut Vec<(String, String)>) {
     }
 }
 
+/// How the unique id of a role begins.
+const ROLE_ID: &str = "AROA";
+
 fn is_id(name: &str) -> bool {
-    ["apiId", "integrationId", "routeId", "routeResponseId", "deploymentId", "role_id", "RoleId"].contains(&name)
+    ["apiId", "integrationId", "routeId", "routeResponseId", "deploymentId"].contains(&name)
 }
 
 fn without_volatile(value: &Value) -> Value {
+    without(value, &VOLATILE)
+}
+
+fn without(value: &Value, left_out: &[&str]) -> Value {
+    let is_left_out = |name: &str, value: &Value| {
+        left_out.contains(&name) || value.as_str().is_some_and(|text| text.starts_with(FINGERPRINTED))
+    };
     match value {
-        Value::Object(fields) => Value::Object(
-            fields
-                .iter()
-                .filter(|(name, _)| !VOLATILE.contains(&name.as_str()))
-                .map(|(name, value)| (name.clone(), without_volatile(value)))
-                .collect::<Map<_, _>>(),
-        ),
-        Value::Array(values) => values.iter().map(without_volatile).collect(),
+        Value::Object(fields) => {
+            let kept = fields.iter().filter(|(name, value)| !is_left_out(name, value));
+            let inner = |(name, value): (&String, &Value)| match name.as_str() {
+                CONFIG_OBJECT => (name.clone(), without(value, &HASHES)),
+                _ => (name.clone(), without(value, left_out)),
+            };
+            Value::Object(kept.map(inner).collect::<Map<_, _>>())
+        }
+        Value::Array(values) => values.iter().map(|value| without(value, left_out)).collect(),
         other => other.clone(),
     }
+}
+
+/// What differs, in words.
+pub(super) fn difference(expected: &Value, found: &Value) -> String {
+    crate::engine::diff::diff(found, expected)
+        .iter()
+        .map(|change| format!("{}: {} instead of {}", change.field, change.observed, change.desired))
+        .collect::<Vec<_>>()
+        .join("; ")
 }

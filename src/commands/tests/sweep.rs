@@ -1,7 +1,7 @@
 //! The sweep: every call of every command, struck by every fault.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::fault::{Strike, Target, Trouble};
 use super::rig::{Rig, paused};
 use super::shape;
+use super::table::Table;
 
 /// A command, and what stands before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,9 +42,22 @@ impl Command {
     }
 }
 
+/// What is run next, once a command was struck. `teardown` always comes last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum After {
+    Up,
+    Teardown,
+}
+
+impl After {
+    pub(super) const ALL: [Self; 2] = [Self::Up, Self::Teardown];
+}
+
 /// What became of one case.
 #[derive(Debug, Default)]
 pub(super) struct Verdict {
+    /// How many faults happened.
+    pub(super) struck: usize,
     /// The struck run itself went through.
     pub(super) at_once: bool,
     pub(super) not_converged: Option<String>,
@@ -80,66 +94,84 @@ pub(super) fn reference(command: Command) -> Value {
     })
 }
 
-/// Strikes a command, then runs `up` and `teardown` undisturbed.
-pub(super) fn case(command: Command, strikes: &[Strike], reference: &Value) -> Verdict {
+/// Strikes a command, then runs `up` or not, and `teardown`, undisturbed.
+pub(super) fn case(command: Command, strikes: &[Strike], after: After, reference: &Value) -> Verdict {
     paused(async {
         let mut verdict = Verdict::default();
         let mut rig = Rig::new().await;
         let empty = rig.snapshot();
         command.prepare(&mut rig).await;
         let stood = shape::apis(&rig.snapshot());
-        let killing = strikes.iter().find(|strike| strike.trouble.kills());
-        let first = rig.struck(strikes, killing.is_some(), command.run(&rig)).await;
+        let (first, struck) = rig.struck(strikes, command.run(&rig)).await;
+        verdict.struck = struck;
         verdict.at_once = matches!(first, Some(Ok(())));
-
-        let shown = shape::apis(&rig.snapshot());
-        let url = stood.first().filter(|api| shown.contains(api)).or(shown.first()).cloned();
-        if command != Command::Teardown {
-            match rig.up().await {
-                Err(problem) => verdict.not_converged = Some(format!("the next up failed: {problem:?}")),
-                Ok(_) => {
-                    rig.world.calls().clear();
-                    let again = rig.up().await;
-                    let snapshot = rig.snapshot();
-                    let now = shape::of(&snapshot);
-                    if now != *reference {
-                        verdict.not_converged = Some(format!("differs: {}", difference(reference, &now)));
-                    } else if !again.as_ref().is_ok_and(|ending| !ending.changed) {
-                        verdict.not_converged = Some(format!("the plan is not empty: {again:?}"));
-                    } else if rig.world.calls().iter().any(|call| call.is_write) {
-                        verdict.not_converged = Some("a run with nothing to do wrote".to_owned());
-                    }
-                    let apis = shape::apis(&snapshot);
-                    if url.as_ref().is_some_and(|url| apis != [url.clone()]) {
-                        verdict.url_changed = Some(format!("{url:?} became {apis:?}"));
-                    }
-                }
+        let late = strikes.iter().any(|strike| strike.trouble.has_late_effect());
+        if after == After::Up {
+            // What a killed teardown had asked for may happen in the middle of this one, or after it.
+            let undone = late && command == Command::Teardown;
+            let stood = if command == Command::Teardown { Vec::new() } else { stood };
+            if let Err(problem) = converged(&rig, reference, &stood, late, undone, &mut verdict).await {
+                verdict.not_converged = Some(problem);
             }
         }
-        match rig.teardown().await {
-            Err(problem) => verdict.leaked = Some(format!("teardown failed: {problem:?}")),
-            Ok(_) if rig.snapshot() != empty => verdict.leaked = Some(difference(&empty, &rig.snapshot())),
-            Ok(_) => {}
-        }
+        verdict.leaked = torn_down(&rig, &empty, late).await.err();
         verdict
     })
 }
 
-fn difference(expected: &Value, found: &Value) -> String {
-    crate::engine::diff::diff(found, expected)
-        .iter()
-        .map(|change| format!("{}: {} instead of {}", change.field, change.observed, change.desired))
-        .collect::<Vec<_>>()
-        .join("; ")
+/// Runs `up` until all is as it should be: once, or once more where a call of a dead run took effect only after it.
+pub(super) async fn converged(
+    rig: &Rig,
+    reference: &Value,
+    stood: &[String],
+    late: bool,
+    undone: bool,
+    verdict: &mut Verdict,
+) -> Result<(), String> {
+    let shown = shape::apis(&rig.snapshot());
+    let mut url = stood.first().filter(|api| shown.contains(api)).or(shown.first()).cloned();
+    let next = rig.up().await;
+    if late {
+        if next.is_ok() && !undone {
+            url = url.or(shape::apis(&rig.snapshot()).first().cloned());
+        }
+        rig.long_after().await;
+        rig.up().await.map_err(|problem| format!("the second up failed: {problem:?}"))?;
+    }
+    match next {
+        Err(problem) if !undone => return Err(format!("the next up failed: {problem:?}")),
+        _ => {}
+    }
+    rig.world.calls().clear();
+    let again = rig.up().await;
+    let snapshot = rig.snapshot();
+    let apis = shape::apis(&snapshot);
+    if !undone && url.as_ref().is_some_and(|url| apis != [url.clone()]) {
+        verdict.url_changed = Some(format!("{url:?} became {apis:?}"));
+    }
+    let now = shape::of(&snapshot);
+    if now != *reference {
+        return Err(format!("differs: {}", shape::difference(reference, &now)));
+    }
+    if !again.as_ref().is_ok_and(|ending| !ending.changed) {
+        return Err(format!("the plan is not empty: {again:?}"));
+    }
+    if rig.world.calls().iter().any(|call| call.is_write) {
+        return Err("a run with nothing to do wrote".to_owned());
+    }
+    Ok(())
 }
 
-#[derive(Default)]
-struct Row {
-    cases: usize,
-    at_once: usize,
-    converged: usize,
-    leaked: usize,
-    url_changed: usize,
+pub(super) async fn torn_down(rig: &Rig, empty: &Value, late: bool) -> Result<(), String> {
+    let mut ending = rig.teardown().await;
+    if late {
+        // What took effect in the middle of this one is said to be left, and what did after it nobody can have seen.
+        rig.long_after().await;
+        ending = rig.teardown().await;
+    }
+    ending.map_err(|problem| format!("teardown failed: {problem:?}"))?;
+    let left = rig.snapshot();
+    if left == *empty { Ok(()) } else { Err(shape::difference(empty, &left)) }
 }
 
 /// Runs cases on as many threads as the machine has processors.
@@ -157,57 +189,66 @@ pub(super) fn side_by_side<Case: Sync>(cases: &[Case], run: impl Fn(&Case) + Syn
     });
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    command: Command,
+    strike: Strike,
+    after: After,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { command, strike, after } = self;
+        write!(f, "{command:?}, {strike}, then {after:?}")
+    }
+}
+
+impl Case {
+    /// A read has no effect, so that most faults at it are one, and what comes after it is as if it had not been: unless all are
+    /// asked for.
+    fn all(every_fault_at_reads: bool) -> Vec<Self> {
+        let mut cases = Vec::new();
+        for command in Command::ALL {
+            let usual = if command == Command::Teardown { After::Teardown } else { After::Up };
+            for target in record(command) {
+                let thorough = target.is_write || every_fault_at_reads;
+                let troubles: &[Trouble] = if thorough { &Trouble::ALL } else { &Trouble::OF_READS };
+                for after in After::ALL.into_iter().filter(|after| thorough || *after == usual) {
+                    cases.extend(troubles.iter().map(|&trouble| Self {
+                        command,
+                        strike: Strike { target, trouble },
+                        after,
+                    }));
+                }
+            }
+        }
+        cases
+    }
+}
+
 #[test]
 fn after_any_fault_at_any_call_up_converges_and_teardown_gives_zero() {
-    let every_fault_at_reads = std::env::var("WEBRTC_AWS_FAULTS").is_ok_and(|value| value == "all");
-    let mut cases = Vec::new();
-    let mut references = BTreeMap::new();
-    for command in Command::ALL {
-        references.insert(command, reference(command));
-        for target in record(command) {
-            let troubles: &[Trouble] =
-                if target.is_write || every_fault_at_reads { &Trouble::ALL } else { &Trouble::OF_READS };
-            cases.extend(troubles.iter().map(|&trouble| (command, Strike { target, trouble })));
-        }
+    let mut cases = Case::all(std::env::var("WEBRTC_AWS_FAULTS").is_ok_and(|value| value == "all"));
+    if let Ok(wanted) = std::env::var("WEBRTC_AWS_FAULT_CASE") {
+        cases.retain(|case| case.to_string() == wanted);
+        assert!(!cases.is_empty(), "there is no case {wanted:?}");
     }
-    let table: Mutex<BTreeMap<(Command, Trouble), Row>> = Mutex::default();
+    let references: BTreeMap<_, _> = Command::ALL.into_iter().map(|command| (command, reference(command))).collect();
+    let table = Mutex::<Table>::default();
     let failures = Mutex::new(String::new());
-    side_by_side(&cases, |(command, strike)| {
-        let verdict = case(*command, &[*strike], &references[command]);
-        let mut table = table.lock().unwrap();
-        let row = table.entry((*command, strike.trouble)).or_default();
-        row.cases += 1;
-        row.at_once += usize::from(verdict.at_once);
-        row.converged += usize::from(verdict.not_converged.is_none());
-        row.leaked += usize::from(verdict.leaked.is_some());
-        row.url_changed += usize::from(verdict.url_changed.is_some());
-        for failure in verdict.failures() {
-            writeln!(failures.lock().unwrap(), "{command:?}, {strike}: {failure}").unwrap();
+    side_by_side(&cases, |this| {
+        let Case { command, strike, after } = *this;
+        let verdict = case(command, &[strike], after, &references[&command]);
+        table.lock().unwrap().add((command, after, strike.trouble), &verdict);
+        // How often a call is repeated differs from run to run; every other fault must have happened.
+        let not_struck = (verdict.struck == 0 && !strike.target.is_repetition).then(|| "it never happened".to_owned());
+        for failure in verdict.failures().chain(&not_struck) {
+            let mut failures = failures.lock().unwrap();
+            writeln!(failures, "{this}: {failure}\n    again: WEBRTC_AWS_FAULT_CASE='{this}' cargo test any_fault")
+                .unwrap();
         }
     });
-    println!("{}", printed(&table.into_inner().unwrap()));
+    println!("{}", table.into_inner().unwrap());
     let failures = failures.into_inner().unwrap();
     assert!(failures.is_empty(), "\n{failures}");
-}
-
-fn printed(table: &BTreeMap<(Command, Trouble), Row>) -> String {
-    let mut text = format!(
-        "{:<25}{:<20}{:>8}{:>10}{:>12}{:>9}{:>14}\n",
-        "command", "fault", "cases", "at once", "converged", "leaked", "URL changed"
-    );
-    let mut total = Row::default();
-    for ((command, trouble), row) in table {
-        text += &line(&format!("{command:?}"), &format!("{trouble:?}"), row);
-        total.cases += row.cases;
-        total.at_once += row.at_once;
-        total.converged += row.converged;
-        total.leaked += row.leaked;
-        total.url_changed += row.url_changed;
-    }
-    text + &line("all", "all", &total)
-}
-
-fn line(command: &str, fault: &str, row: &Row) -> String {
-    let Row { cases, at_once, converged, leaked, url_changed } = row;
-    format!("{command:<25}{fault:<20}{cases:>8}{at_once:>10}{converged:>12}{leaked:>9}{url_changed:>14}\n")
 }

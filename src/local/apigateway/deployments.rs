@@ -91,7 +91,9 @@ fn shown(deployment: &Deployment, now: Instant) -> Result<Value, Error> {
 }
 
 fn freeze(api: &Api) -> Snapshot {
-    let routes = api.routes.values().map(|route| (route.record.route_key.clone(), freeze_route(api, route)));
+    // Nobody has an API key here, so a route that asks for one is as good as not there.
+    let routes = api.routes.values().filter(|route| !route.record.api_key_required);
+    let routes = routes.map(|route| (route.record.route_key.clone(), freeze_route(api, route)));
     Snapshot {
         route_selection_expression: api.record.route_selection_expression.clone(),
         endpoint_disabled: api.record.disable_execute_api_endpoint,

@@ -13,6 +13,7 @@ use crate::local::call::Call;
 /// AWS-FACTS A5.
 const MOST_INTEGRATIONS: usize = 300;
 const LONGEST_TIMEOUT: u64 = 29_000;
+const METHODS: [&str; 8] = ["ANY", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -42,10 +43,9 @@ impl Input {
         if self.payload_format_version.as_deref().is_some_and(|version| version != "1.0") {
             return Err(Error::bad_request("PayloadFormatVersion must be 1.0 for WEBSOCKET APIs"));
         }
-        if self.integration_method.as_deref().is_some_and(|method| method != "POST") {
-            return Err(Error::bad_request(
-                "IntegrationMethod must be POST for AWS_PROXY integrations of Lambda functions",
-            ));
+        // Any method is taken here, and all but POST fail at run time.
+        if self.integration_method.as_deref().is_some_and(|method| !METHODS.contains(&method)) {
+            return Err(Error::bad_request("Invalid HTTP method specified."));
         }
         if self.timeout_in_millis.is_some_and(|timeout| !(50..=LONGEST_TIMEOUT).contains(&timeout)) {
             return Err(Error::bad_request("Timeout should be between 50 ms and 29000 ms"));
@@ -102,6 +102,9 @@ pub(super) fn update(store: &mut Store, call: &Call, api: &str, id: &str) -> Res
     let integration = api.integrations.get_mut(id).ok_or_else(|| Error::unknown("Integration", id))?;
     let input: Input = parse(call)?;
     input.check()?;
+    if let Some(method) = input.integration_method {
+        integration.integration_method = method;
+    }
     if let Some(uri) = input.integration_uri {
         integration.integration_uri = uri;
     }

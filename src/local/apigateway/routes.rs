@@ -37,9 +37,6 @@ impl Input {
         if self.authorization_type.as_deref().is_some_and(|kind| kind != "NONE") {
             return Err(Error::NotCarried("AuthorizationType other than NONE".to_owned()));
         }
-        if self.api_key_required == Some(true) {
-            return Err(Error::NotCarried("ApiKeyRequired".to_owned()));
-        }
         if self.route_response_selection_expression.as_deref().is_some_and(|text| !matches!(text, "$default" | "")) {
             return Err(Error::bad_request("RouteResponseSelectionExpression must be $default"));
         }
@@ -78,7 +75,7 @@ pub(super) fn create(store: &mut Store, call: &Call, api: &str) -> Result<Answer
     let record = RouteRecord {
         route_id: RouteId::generate(),
         route_key: key,
-        api_key_required: false,
+        api_key_required: input.api_key_required.unwrap_or_default(),
         authorization_type: "NONE",
         operation_name: input.operation_name.filter(|text| !text.is_empty()),
         route_response_selection_expression: input.route_response_selection_expression.filter(|text| !text.is_empty()),
@@ -119,6 +116,7 @@ pub(super) fn update(store: &mut Store, call: &Call, api: &str, id: &str) -> Res
     if let Some(text) = input.route_response_selection_expression {
         record.route_response_selection_expression = Some(text).filter(|text| !text.is_empty());
     }
+    record.api_key_required = input.api_key_required.unwrap_or(record.api_key_required);
     if let Some(text) = input.operation_name {
         record.operation_name = Some(text).filter(|text| !text.is_empty());
     }

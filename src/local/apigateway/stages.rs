@@ -35,9 +35,6 @@ struct Input {
 
 impl Input {
     fn check(&self, api: &Api) -> Result<(), Error> {
-        if self.auto_deploy == Some(true) {
-            return Err(Error::NotCarried("AutoDeploy".to_owned()));
-        }
         if let Some(id) = self.deployment_id.as_deref().filter(|id| !id.is_empty())
             && !api.deployments.contains_key(id)
         {
@@ -149,6 +146,11 @@ pub(super) fn update(store: &mut Store, call: &Call, api: &str, name: &str) -> R
 
 /// Absent members stay; maps merge, `""` deletes a key; a description cannot be cleared (AWS-FACTS B2).
 fn apply(stage: &mut Stage, input: Input) -> Result<(), Error> {
+    // Deployments do not come by themselves here; but then none may be chosen by hand (AWS-FACTS K11 is open: the stricter way).
+    if input.deployment_id.is_some() && (stage.auto_deploy || input.auto_deploy == Some(true)) {
+        return Err(Error::bad_request("Deployment ID cannot be set manually when AutoDeploy is enabled"));
+    }
+    stage.auto_deploy = input.auto_deploy.unwrap_or(stage.auto_deploy);
     if let Some(id) = input.deployment_id {
         stage.deployment_id = Some(id).filter(|id| !id.is_empty()).or(stage.deployment_id.take());
     }

@@ -53,7 +53,7 @@ pub(super) struct ApiRecord {
 pub(crate) struct Integration {
     pub(super) integration_id: IntegrationId,
     pub(super) integration_type: &'static str,
-    pub(super) integration_method: String,
+    pub(crate) integration_method: String,
     pub(crate) integration_uri: String,
     pub(super) connection_type: &'static str,
     pub(super) integration_response_selection_expression: &'static str,

@@ -83,6 +83,9 @@ fn s3(call: &Call, operation: &str) -> Option<Vec<Need>> {
         "DeleteBucketTagging" => ("s3:PutBucketTagging".to_owned(), bucket.clone()),
         "GetBucketEncryption" => ("s3:GetEncryptionConfiguration".to_owned(), bucket.clone()),
         "PutBucketEncryption" => ("s3:PutEncryptionConfiguration".to_owned(), bucket.clone()),
+        "PutBucketLifecycleConfiguration" => ("s3:PutLifecycleConfiguration".to_owned(), bucket.clone()),
+        "PutBucketReplication" => ("s3:PutReplicationConfiguration".to_owned(), bucket.clone()),
+        "PutObjectLockConfiguration" => ("s3:PutBucketObjectLockConfiguration".to_owned(), bucket.clone()),
         "GetPublicAccessBlock" => ("s3:GetBucketPublicAccessBlock".to_owned(), bucket.clone()),
         "PutPublicAccessBlock" | "DeletePublicAccessBlock" => {
             ("s3:PutBucketPublicAccessBlock".to_owned(), bucket.clone())
@@ -92,6 +95,7 @@ fn s3(call: &Call, operation: &str) -> Option<Vec<Need>> {
         | "GetBucketLocation"
         | "GetBucketVersioning"
         | "PutBucketVersioning"
+        | "PutBucketRequestPayment"
         | "GetBucketOwnershipControls"
         | "GetBucketTagging"
         | "PutBucketTagging"
@@ -101,7 +105,7 @@ fn s3(call: &Call, operation: &str) -> Option<Vec<Need>> {
         | "GetBucketPolicyStatus" => (format!("s3:{operation}"), bucket.clone()),
         "GetObject" | "HeadObject" => (versioned("GetObject"), object),
         "DeleteObject" => (versioned("DeleteObject"), object),
-        "PutObject" | "AbortMultipartUpload" => (format!("s3:{operation}"), object),
+        "PutObject" | "PutObjectLegalHold" | "AbortMultipartUpload" => (format!("s3:{operation}"), object),
         "CreateMultipartUpload" | "UploadPart" | "CompleteMultipartUpload" => ("s3:PutObject".to_owned(), object),
         "ListParts" => ("s3:ListMultipartUploadParts".to_owned(), object),
         "DeleteObjects" => return Some(keys_to_delete(call).flat_map(|key| deletion(&bucket, key)).collect()),
@@ -163,9 +167,14 @@ fn iam(world: &World, account: Account<'_>, call: &Call, operation: &str) -> Opt
     let plain = Context::default();
     let context = match operation {
         "ListRoles" => return Some(vec![need(action, format!("arn:aws:iam::{}:role/", account.id))]),
-        "RemoveRoleFromInstanceProfile" => {
+        "CreateInstanceProfile"
+        | "DeleteInstanceProfile"
+        | "AddRoleToInstanceProfile"
+        | "RemoveRoleFromInstanceProfile" => {
             let profile = field("InstanceProfileName").unwrap_or_default();
-            return Some(vec![need(action, format!("arn:aws:iam::{}:instance-profile/{profile}", account.id))]);
+            let on_profile = need(action, format!("arn:aws:iam::{}:instance-profile/{profile}", account.id));
+            let passing = (operation == "AddRoleToInstanceProfile").then(|| need("iam:PassRole", resource));
+            return Some([Some(on_profile), passing].into_iter().flatten().collect());
         }
         "CreateRole" => {
             let resource = role(field("Path").unwrap_or("/"));

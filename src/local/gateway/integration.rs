@@ -21,6 +21,8 @@ pub(super) enum Fault {
     NoIntegration,
     #[error("the integration's URI is not that of a Lambda function for WebSocket APIs: {0}")]
     BadUri(String),
+    #[error("the integration calls Lambda by {0}; it must be POST")]
+    BadMethod(String),
     #[error("the function did not answer in time")]
     TimedOut,
     #[error("the function's answer is no proxy answer: {0}")]
@@ -70,8 +72,11 @@ impl Running {
     }
 }
 
-/// A bare function ARN is the HTTP APIs' form and fails here, at run time (AWS-FACTS B1).
+/// Lambda's Invoke is a POST. A bare function ARN is the HTTP APIs' form and fails here, at run time (AWS-FACTS B1).
 fn function_arn(integration: &Integration) -> Result<&str, Fault> {
+    if integration.integration_method != "POST" {
+        return Err(Fault::BadMethod(integration.integration_method.clone()));
+    }
     let uri = integration.integration_uri.as_str();
     let path =
         uri.strip_prefix("arn:aws:apigateway:").and_then(|rest| rest.split_once(":lambda:path/2015-03-31/functions/"));

@@ -2,6 +2,7 @@
 
 mod condition;
 mod form;
+mod instance_profiles;
 mod model;
 mod operations;
 pub(crate) mod policy;
@@ -38,6 +39,9 @@ const OPERATIONS: &[Operation] = &[
     Operation::write("DetachRolePolicy"),
     Operation::read("ListAttachedRolePolicies"),
     Operation::read("ListInstanceProfilesForRole"),
+    Operation::write("CreateInstanceProfile"),
+    Operation::write("DeleteInstanceProfile"),
+    Operation::write("AddRoleToInstanceProfile"),
     Operation::write("RemoveRoleFromInstanceProfile"),
     Operation::write("PutRolePermissionsBoundary"),
     Operation::write("DeleteRolePermissionsBoundary"),
@@ -66,13 +70,5 @@ pub(crate) fn is_allowed(state: &State, principal: &Principal, action: &str, res
     match policy::evaluate(&given.iter().collect::<Vec<_>>(), action, resource) {
         Decision::Allowed => limit.map_or(Decision::Allowed, |limit| policy::evaluate(&[&limit], action, resource)),
         refused => refused,
-    }
-}
-
-/// Puts a role into an instance profile, as somebody's console may do.
-#[cfg(test)]
-pub(crate) fn seed_instance_profile(state: &mut State, role: &str, profile: &str) {
-    if let Some(role) = state.iam.roles.get_mut(role) {
-        role.instance_profiles.insert(profile.to_owned());
     }
 }

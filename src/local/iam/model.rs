@@ -1,6 +1,6 @@
 //! The roles of the account.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -15,6 +15,8 @@ pub(crate) struct Store {
     /// Documents of managed policies, by ARN: part of how the account is set up, not of what is in it.
     #[serde(skip)]
     pub(crate) managed_policies: BTreeMap<String, Value>,
+    /// The role in each, if there is one.
+    pub(super) instance_profiles: BTreeMap<String, Option<String>>,
 }
 
 impl Store {
@@ -52,9 +54,6 @@ pub(crate) struct Role {
     pub(crate) inline_policies: BTreeMap<String, Value>,
     /// ARNs of managed policies by policy name.
     pub(crate) attached_policies: BTreeMap<String, String>,
-    /// Names of the instance profiles that hold the role.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    pub(crate) instance_profiles: BTreeSet<String>,
     /// On the clock of the propagation delays (AWS-FACTS C1).
     #[serde(skip)]
     pub(crate) created_at: Instant,

@@ -9,6 +9,7 @@ use super::super::tags::{self, Tags};
 use super::super::world::World;
 use super::super::xml;
 use super::form::{Form, invalid_tags, validation};
+use super::instance_profiles;
 use super::model::{Role, Store};
 use super::policy::{self, PolicyKind};
 use super::session::unique_id;
@@ -33,6 +34,14 @@ pub(super) fn run(world: &World, form: &Form) -> Result<String, AwsError> {
         "CreateRole" => create_role(world, store, form),
         "ListRoles" => list_roles(store, form),
         "DeleteRole" => delete_role(store, form),
+        "CreateInstanceProfile" => instance_profiles::create(world, store, form),
+        "DeleteInstanceProfile" => instance_profiles::delete(store, form),
+        "AddRoleToInstanceProfile" => instance_profiles::add_role(store, form),
+        "RemoveRoleFromInstanceProfile" => instance_profiles::remove_role(store, form),
+        "ListInstanceProfilesForRole" => {
+            role_mut(store, form)?;
+            instance_profiles::list_for_role(world, store, form)
+        }
         action => {
             let role = role_mut(store, form)?;
             match action {
@@ -82,12 +91,6 @@ pub(super) fn run(world: &World, form: &Form) -> Result<String, AwsError> {
                         xml::text("PolicyName", name) + &xml::text("PolicyArn", arn)
                     });
                     Ok(xml::element("AttachedPolicies", &members) + &rest)
-                }
-                "ListInstanceProfilesForRole" => Ok(instance_profiles(world, role)),
-                "RemoveRoleFromInstanceProfile" => {
-                    let name = form.name("InstanceProfileName", POLICY_NAME_LENGTH)?;
-                    let gone = format!("Instance Profile {name} cannot be found.");
-                    role.instance_profiles.take(name).ok_or_else(|| no_such_entity(gone)).map(|_| String::new())
                 }
                 "PutRolePermissionsBoundary" => {
                     role.permissions_boundary = Some(boundary(form.required("PermissionsBoundary")?)?);
@@ -141,7 +144,6 @@ fn create_role(world: &World, store: &mut Store, form: &Form) -> Result<String, 
         assume_role_policy,
         inline_policies: Default::default(),
         attached_policies: Default::default(),
-        instance_profiles: Default::default(),
         created_at: world.now(),
         created: jiff::Timestamp::now(),
     };
@@ -168,10 +170,10 @@ fn delete_role(store: &mut Store, form: &Form) -> Result<String, AwsError> {
     if !role.attached_policies.is_empty() {
         return conflict("Cannot delete entity, must detach all policies first.");
     }
-    if !role.instance_profiles.is_empty() {
+    let name = role.name.clone();
+    if instance_profiles::holds(store, &name) {
         return conflict("Cannot delete entity, must remove roles from instance profile first.");
     }
-    let name = role.name.clone();
     store.roles.remove(&name);
     Ok(String::new())
 }
@@ -216,21 +218,6 @@ fn boundary(arn: &str) -> Result<String, AwsError> {
     is_policy_arn(arn)
         .then(|| arn.to_owned())
         .ok_or_else(|| AwsError::new(StatusCode::BAD_REQUEST, "InvalidInput", invalid))
-}
-
-fn instance_profiles(world: &World, role: &Role) -> String {
-    let members = xml::list("member", &role.instance_profiles, |name| {
-        [
-            xml::text("Path", "/"),
-            xml::text("InstanceProfileName", name),
-            xml::text("InstanceProfileId", "AIPAAAAAAAAAAAAAAAAA"),
-            xml::text("Arn", format!("arn:aws:iam::{}:instance-profile/{name}", world.options.account)),
-            xml::text("CreateDate", role.created.strftime("%Y-%m-%dT%H:%M:%SZ")),
-            xml::element("Roles", &xml::element("member", &role_summary(role))),
-        ]
-        .concat()
-    });
-    xml::element("InstanceProfiles", &members) + "<IsTruncated>false</IsTruncated>"
 }
 
 fn is_policy_arn(arn: &str) -> bool {

@@ -27,10 +27,29 @@ pub(crate) fn evaluate_in(documents: &[&Value], action: &str, resource: &str, co
 
 /// Evaluates a resource policy for a caller without credentials: only statements whose principal is everyone count.
 pub(crate) fn evaluate_anonymous(document: &Value, action: &str, resource: &str) -> Decision {
-    decide(&[document], |statement| match names_everyone(statement) {
+    evaluate_for(document, names_everyone, action, resource)
+}
+
+/// Evaluates those statements of a resource policy that concern a caller.
+pub(crate) fn evaluate_for(
+    document: &Value,
+    concerns: impl Fn(&Value) -> bool,
+    action: &str,
+    resource: &str,
+) -> Decision {
+    decide(&[document], |statement| match concerns(statement) {
         true => statement_covers(statement, action, resource, None),
         false => Coverage::No,
     })
+}
+
+/// Whether a statement's principal is this caller, its whole account, or everyone. `NotPrincipal` counts as everyone: stricter.
+pub(crate) fn names_account(statement: &Value, account: &str, caller: &str) -> bool {
+    let root = format!("arn:aws:iam::{account}:root");
+    let names = |name: &Value| name == account || *name == root || name == caller;
+    names_everyone(statement)
+        || statement.get("NotPrincipal").is_some()
+        || one_or_many(&statement["Principal"]["AWS"]).iter().any(names)
 }
 
 /// How a statement relates to a request.

@@ -70,6 +70,7 @@ pub(super) fn create(world: &World, call: &Call) -> Result<Answer, Error> {
     };
     let mut version = Version {
         role: role.clone(),
+        role_id: None,
         runtime: String::new(),
         handler: String::new(),
         description: String::new(),
@@ -109,6 +110,7 @@ pub(super) fn create(world: &World, call: &Call) -> Result<Answer, Error> {
         return Err(Error::Conflict(format!("Function already exist: {}", name.as_str())));
     }
     configuration::check_role(&state, &role, now, &world.options.timings)?;
+    version.role_id = state.iam.role_by_arn(&role).map(|role| role.id.clone());
     let function = Function {
         name: name.as_str().to_owned(),
         arn: name.arn().to_owned(),
@@ -242,6 +244,7 @@ pub(super) fn update_configuration(world: &World, call: &Call, name: &Name) -> R
     input.apply(&mut version, name.as_str())?;
     if input.role.is_some() {
         configuration::check_role(&state, &version.role, now, &world.options.timings)?;
+        version.role_id = state.iam.role_by_arn(&version.role).map(|role| role.id.clone());
     }
     let function = state.lambda.function_mut(name)?;
     function.replace(version, now, world);

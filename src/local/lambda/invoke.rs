@@ -138,7 +138,7 @@ fn admit(world: &World, function_arn: &str, caller: &Caller) -> Result<(Launch, 
     let version = function.serving(now);
     let role =
         state.iam.role_by_arn(&version.role).filter(|role| configuration::trusts_lambda(&role.assume_role_policy));
-    let role = role.ok_or(InvokeError::RoleNotAssumable)?;
+    let role = role.filter(|role| version.role_id.as_ref() == Some(&role.id)).ok_or(InvokeError::RoleNotAssumable)?;
     let launch = Launch {
         name: function.name.clone(),
         arn: function.arn.clone(),

@@ -5,10 +5,11 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 use tokio::sync::RwLock;
 
 use super::package::Code;
+use crate::process_group::ProcessGroup;
 
 /// Nobody may start a process while somebody writes a program: the child would inherit the open file until its exec, and
 /// running that program then fails with "text file busy".
@@ -32,7 +33,7 @@ pub(super) async fn unpack(code: std::sync::Arc<Code>) -> std::io::Result<TempDi
 /// A running `bootstrap`.
 #[derive(Debug)]
 pub(super) struct Process {
-    child: Child,
+    child: ProcessGroup,
 }
 
 impl Process {
@@ -44,13 +45,9 @@ impl Process {
             .envs(variables)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        // A group of its own: what it starts ends with it, and Ctrl-C at the terminal is for the local AWS alone.
-        #[cfg(unix)]
-        command.process_group(0);
+            .stderr(Stdio::piped());
         let _starting = PROGRAMS.read().await;
-        Ok(Self { child: command.spawn()? })
+        Ok(Self { child: ProcessGroup::spawn(&mut command)? })
     }
 
     /// Both pipes, once.
@@ -76,19 +73,6 @@ impl Process {
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
         let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
         Some(kilobytes.div_ceil(1024))
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // The id is only known while the process is not reaped, so this never reaches a stranger's group.
-        #[cfg(unix)]
-        if let Some(group) =
-            self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw)
-        {
-            // Already gone is as good as killed.
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
-        }
     }
 }
 

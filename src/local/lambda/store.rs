@@ -45,6 +45,9 @@ pub(super) struct Update {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Version {
     pub(super) role: String,
+    /// The role that Lambda was granted when the role was set: another one of the same name does not count (AWS-FACTS D).
+    #[serde(skip)]
+    pub(super) role_id: Option<String>,
     pub(super) runtime: String,
     pub(super) handler: String,
     pub(super) description: String,

@@ -5,9 +5,10 @@ use serde_json::Value;
 
 use super::super::answer::{self, Answer, AwsError};
 use super::super::call::Call;
-use super::super::iam::policy::{self, PolicyKind};
+use super::super::iam::policy::{self, Decision, PolicyKind};
 use super::super::world::World;
 use super::super::xml;
+use super::route::Target;
 use super::store::{Bucket, PublicAccessBlock};
 use super::{Result, bad_request, document, input};
 
@@ -79,6 +80,58 @@ pub(super) fn allows_everyone(bucket: &Bucket, action: &str, resource: &str) -> 
             .policy
             .as_ref()
             .is_some_and(|policy| policy::evaluate_anonymous(policy, action, resource) == policy::Decision::Allowed)
+}
+
+/// The action that a call needs, as policies spell it; DeleteObjects is checked key by key (AWS-FACTS D).
+fn action(operation: &str, call: &Call) -> Option<String> {
+    let version = call.query("versionId");
+    Some(match operation {
+        "DeleteObjects" => return None,
+        "HeadBucket" | "ListObjectsV2" => "s3:ListBucket".to_owned(),
+        "ListObjectVersions" => "s3:ListBucketVersions".to_owned(),
+        "ListMultipartUploads" => "s3:ListBucketMultipartUploads".to_owned(),
+        "GetBucketEncryption" => "s3:GetEncryptionConfiguration".to_owned(),
+        "PutBucketEncryption" => "s3:PutEncryptionConfiguration".to_owned(),
+        "GetPublicAccessBlock" => "s3:GetBucketPublicAccessBlock".to_owned(),
+        "PutPublicAccessBlock" | "DeletePublicAccessBlock" => "s3:PutBucketPublicAccessBlock".to_owned(),
+        "DeleteBucketTagging" => "s3:PutBucketTagging".to_owned(),
+        "GetObject" | "HeadObject" if version.is_some() => "s3:GetObjectVersion".to_owned(),
+        "HeadObject" => "s3:GetObject".to_owned(),
+        "DeleteObject" => delete_action(version).to_owned(),
+        "CreateMultipartUpload" | "UploadPart" => "s3:PutObject".to_owned(),
+        other => format!("s3:{other}"),
+    })
+}
+
+pub(super) fn delete_action(version: Option<&str>) -> &'static str {
+    if version.is_some() { "s3:DeleteObjectVersion" } else { "s3:DeleteObject" }
+}
+
+/// Refuses what the bucket's policy denies, to the bucket's owner as well.
+pub(super) fn check_call(world: &World, bucket: &Bucket, call: &Call, operation: &str, target: &Target) -> Result<()> {
+    let Some(action) = action(operation, call) else { return Ok(()) };
+    let resource = match target.key.as_str() {
+        "" => target.bucket.clone(),
+        key => format!("{}/{key}", target.bucket),
+    };
+    check(world, bucket, call, &action, &resource)
+}
+
+pub(super) fn check(world: &World, bucket: &Bucket, call: &Call, action: &str, resource: &str) -> Result<()> {
+    let account = &world.options.account;
+    let caller = call.principal.arn();
+    let names_caller = |statement: &Value| policy::names_account(statement, account, caller);
+    let resource = format!("arn:aws:s3:::{resource}");
+    match &bucket.policy {
+        Some(policy) if policy::evaluate_for(policy, names_caller, action, &resource) == Decision::ExplicitDeny => {
+            let message = format!(
+                "User: {caller} is not authorized to perform: {action} on resource: \"{resource}\" with an explicit deny in a \
+                 resource-based policy"
+            );
+            Err(AwsError::new(StatusCode::FORBIDDEN, "AccessDenied", message))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn parse_policy(body: &[u8], bucket: &str) -> Result<Value> {

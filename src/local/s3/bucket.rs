@@ -8,7 +8,7 @@ use super::super::call::Call;
 use super::super::tags::{self, Tags};
 use super::super::world::World;
 use super::super::xml;
-use super::store::{Bucket, Store};
+use super::store::{Bucket, Encryption, Store};
 use super::{Result, bad_request, document, input, unsupported};
 
 /// The region whose buckets have no location constraint, and whose CreateBucket answers 200 for a bucket one owns already.
@@ -56,7 +56,7 @@ pub(super) fn create(world: &World, store: &mut Store, name: &str, call: &Call) 
                        Please select a different name and try again.";
         return Err(AwsError::new(StatusCode::CONFLICT, "BucketAlreadyExists", message));
     }
-    if !store.buckets.contains_key(name) {
+    if !store.buckets.contains_key(name) && !store.elsewhere.contains_key(name) {
         store.buckets.insert(name.to_owned(), Bucket::new(tags));
     } else if world.options.region != CLASSIC_REGION {
         let message = "Your previous request to create the named bucket succeeded and you already own it.";
@@ -155,7 +155,8 @@ pub(super) fn put_tagging(bucket: &mut Bucket, call: &Call) -> Result<Answer> {
 }
 
 pub(super) fn get_encryption(bucket: &Bucket) -> Answer {
-    let by_default = xml::element("ApplyServerSideEncryptionByDefault", &xml::text("SSEAlgorithm", "AES256"));
+    let by_default =
+        xml::element("ApplyServerSideEncryptionByDefault", &xml::text("SSEAlgorithm", bucket.encryption.algorithm()));
     let rule = by_default + &xml::text("BucketKeyEnabled", bucket.bucket_key);
     document("ServerSideEncryptionConfiguration", &xml::element("Rule", &rule))
 }
@@ -180,9 +181,8 @@ pub(super) fn put_encryption(bucket: &mut Bucket, call: &Call) -> Result<Answer>
     }
     let Configuration { rule } = input(call)?;
     let algorithm = rule.apply_server_side_encryption_by_default.algorithm;
-    if algorithm != "AES256" {
-        return Err(unsupported(&format!("The encryption {algorithm}")));
-    }
+    bucket.encryption =
+        Encryption::parse(&algorithm).ok_or_else(|| unsupported(&format!("The encryption {algorithm}")))?;
     bucket.bucket_key = rule.bucket_key_enabled;
     Ok(answer::empty(StatusCode::OK))
 }

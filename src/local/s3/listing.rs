@@ -9,6 +9,7 @@ use super::super::call::Call;
 use super::super::world::World;
 use super::super::xml;
 use super::store::{Bucket, Object, Store};
+use super::versions::Entry;
 use super::{Result, bad_request, document};
 
 const MAXIMUM_KEYS: usize = 1000;
@@ -18,11 +19,13 @@ const TIME: &str = "%Y-%m-%dT%H:%M:%S.000Z";
 
 pub(super) fn list_buckets(world: &World, store: &Store, call: &Call) -> Answer {
     let prefix = call.query("prefix").unwrap_or_default();
-    let buckets = store.buckets.iter().filter(|(name, _)| name.starts_with(prefix));
-    let buckets = xml::list("Bucket", buckets, |(name, bucket)| {
+    let here = store.buckets.iter().map(|(name, bucket)| (name, &world.options.region, bucket.created));
+    let elsewhere = store.elsewhere.iter().map(|(name, region)| (name, region, jiff::Timestamp::UNIX_EPOCH));
+    let buckets = here.chain(elsewhere).filter(|(name, ..)| name.starts_with(prefix));
+    let buckets = xml::list("Bucket", buckets, |(name, region, created)| {
         xml::text("Name", name)
-            + &xml::text("CreationDate", bucket.created.strftime(TIME))
-            + &xml::text("BucketRegion", &world.options.region)
+            + &xml::text("CreationDate", created.strftime(TIME))
+            + &xml::text("BucketRegion", region)
             + &xml::text("BucketArn", format!("arn:aws:s3:::{name}"))
     });
     document("ListAllMyBucketsResult", &(owner(world) + &xml::element("Buckets", &buckets)))
@@ -40,7 +43,7 @@ struct Query<'a> {
 
 impl<'a> Query<'a> {
     fn new(call: &'a Call, after: &'a str) -> Result<Self> {
-        let maximum = match call.query("max-keys").map(str::parse::<usize>) {
+        let maximum = match call.query("max-keys").or(call.query("max-uploads")).map(str::parse::<usize>) {
             None => MAXIMUM_KEYS,
             Some(Ok(maximum)) => maximum.min(MAXIMUM_KEYS),
             Some(Err(_)) => {
@@ -58,7 +61,12 @@ impl<'a> Query<'a> {
 
     /// A name as `encoding-type` wants it.
     fn name<'n>(&self, name: &'n str) -> Cow<'n, str> {
-        if self.encode { utf8_percent_encode(name, UNENCODED).into() } else { name.into() }
+        // As in a form: a space becomes a plus sign.
+        if self.encode {
+            utf8_percent_encode(name, UNENCODED).to_string().replace("%20", "+").into()
+        } else {
+            name.into()
+        }
     }
 
     fn echo(&self, bucket: &str) -> String {
@@ -146,32 +154,89 @@ pub(super) fn list_objects(bucket: &Bucket, name: &str, call: &Call) -> Result<A
     Ok(document("ListBucketResult", &content))
 }
 
-/// Without versioning, every object has the one version `null` (AWS-FACTS E5).
+/// Versions and delete markers count alike towards a page (AWS-FACTS E5).
 pub(super) fn list_versions(world: &World, bucket: &Bucket, name: &str, call: &Call) -> Result<Answer> {
-    let after = call.query("key-marker").unwrap_or_default();
+    let (key_marker, version_marker) = (call.query("key-marker"), call.query("version-id-marker"));
+    if key_marker.is_none() && version_marker.is_some_and(|marker| !marker.is_empty()) {
+        return Err(bad_request("InvalidArgument", "A version-id marker cannot be specified without a key marker."));
+    }
+    let after = key_marker.unwrap_or_default();
     let query = Query::new(call, after)?;
-    let page = Page::of(bucket, &query);
-    let versions = xml::list("Version", &page.objects, |(key, object)| {
-        entry(&query, key, object) + &xml::text("VersionId", "null") + &xml::text("IsLatest", true) + &owner(world)
+    // A marker that was deleted meanwhile hides nothing.
+    let mut passed = version_marker
+        .is_some_and(|marker| !bucket.entries().any(|(key, entry)| key == after && entry.version() == marker));
+    let mut rest = bucket.entries().filter(|(key, entry)| {
+        if !key.starts_with(query.prefix) || *key < after {
+            return false;
+        }
+        if *key > after || key_marker.is_none() {
+            return true;
+        }
+        // Of the marker's own key, what comes behind the marker's version; without one, nothing.
+        let is_behind = passed;
+        passed |= version_marker == Some(entry.version());
+        is_behind
     });
+    let page: Vec<_> = rest.by_ref().take(query.maximum).collect();
+    let next = page.last().filter(|_| rest.next().is_some());
+    let entries: String = page
+        .iter()
+        .map(|(key, entry)| match entry {
+            Entry::Object { object, is_latest } => {
+                let content = self::entry(&query, key, object)
+                    + &xml::text("VersionId", &object.version)
+                    + &xml::text("IsLatest", is_latest);
+                xml::element("Version", &(content + &owner(world)))
+            }
+            Entry::DeleteMarker { marker, is_latest } => {
+                let content = xml::text("Key", query.name(key))
+                    + &xml::text("LastModified", marker.last_modified.strftime(TIME))
+                    + &xml::text("VersionId", &marker.version)
+                    + &xml::text("IsLatest", is_latest);
+                xml::element("DeleteMarker", &(content + &owner(world)))
+            }
+        })
+        .collect();
     let content = query.echo(name)
         + &xml::text("KeyMarker", query.name(after))
-        + &xml::text("VersionIdMarker", call.query("version-id-marker").unwrap_or_default())
-        + &xml::text("IsTruncated", page.next.is_some())
-        + &xml::optional("NextKeyMarker", page.next.map(|key| query.name(key)))
-        + &xml::optional("NextVersionIdMarker", page.next.map(|_| "null"))
-        + &versions
-        + &page.common_prefixes(&query);
+        + &xml::text("VersionIdMarker", version_marker.unwrap_or_default())
+        + &xml::text("IsTruncated", next.is_some())
+        + &xml::optional("NextKeyMarker", next.map(|(key, _)| query.name(key)))
+        + &xml::optional("NextVersionIdMarker", next.map(|(_, entry)| entry.version()))
+        + &entries;
     Ok(document("ListVersionsResult", &content))
 }
 
-/// Always empty: nothing of ours starts a multipart upload, and CreateMultipartUpload is not implemented.
-pub(super) fn list_uploads(name: &str) -> Answer {
+pub(super) fn list_uploads(bucket: &Bucket, name: &str, call: &Call) -> Result<Answer> {
+    let after = call.query("key-marker").unwrap_or_default();
+    // Without a key marker it means nothing.
+    let after_id = call.query("upload-id-marker").filter(|_| !after.is_empty()).unwrap_or_default();
+    let query = Query::new(call, after)?;
+    let mut rest = bucket.uploads.iter().filter(|upload| {
+        let is_behind = match after_id {
+            "" => upload.key.as_str() > after,
+            id => (upload.key.as_str(), upload.id.as_str()) > (after, id),
+        };
+        is_behind && upload.key.starts_with(query.prefix)
+    });
+    let page: Vec<_> = rest.by_ref().take(query.maximum).collect();
+    let next = page.last().filter(|_| rest.next().is_some());
+    let uploads = xml::list("Upload", &page, |upload| {
+        xml::text("Key", query.name(&upload.key))
+            + &xml::text("UploadId", &upload.id)
+            + &xml::text("Initiated", upload.initiated.strftime(TIME))
+            + &xml::text("StorageClass", "STANDARD")
+    });
     let content = xml::text("Bucket", name)
-        + "<KeyMarker/><UploadIdMarker/>"
-        + &xml::text("MaxUploads", MAXIMUM_KEYS)
-        + &xml::text("IsTruncated", false);
-    document("ListMultipartUploadsResult", &content)
+        + &xml::text("KeyMarker", query.name(after))
+        + &xml::text("UploadIdMarker", after_id)
+        + &xml::optional("NextKeyMarker", next.map(|upload| query.name(&upload.key)))
+        + &xml::optional("NextUploadIdMarker", next.map(|upload| &upload.id))
+        + &xml::text("MaxUploads", query.maximum)
+        + &xml::optional("EncodingType", query.encode.then_some("url"))
+        + &xml::text("IsTruncated", next.is_some())
+        + &uploads;
+    Ok(document("ListMultipartUploadsResult", &content))
 }
 
 fn owner(world: &World) -> String {

@@ -7,7 +7,10 @@ mod listing;
 mod object;
 mod public;
 mod route;
+mod settings;
 mod store;
+mod uploads;
+mod versions;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -55,9 +58,10 @@ fn run(world: &World, call: &Call, operation: &str) -> Result<Answer> {
         _ => {}
     }
     let bucket = owned_bucket(world, &mut state.s3, &target.bucket, call)?;
+    access::check_call(world, bucket, call, operation, &target)?;
     match operation {
         "HeadBucket" => Ok(answer::empty(StatusCode::OK)),
-        "DeleteBucket" if !bucket.objects.is_empty() => {
+        "DeleteBucket" if !bucket.is_empty() => {
             Err(AwsError::new(StatusCode::CONFLICT, "BucketNotEmpty", "The bucket you tried to delete is not empty"))
         }
         "DeleteBucket" => {
@@ -65,7 +69,12 @@ fn run(world: &World, call: &Call, operation: &str) -> Result<Answer> {
             Ok(answer::empty(StatusCode::NO_CONTENT))
         }
         "GetBucketLocation" => Ok(bucket::location(world)),
-        "GetBucketVersioning" => Ok(document("VersioningConfiguration", "")),
+        "GetBucketVersioning" => Ok(settings::get_versioning(bucket)),
+        "PutBucketVersioning" => settings::put_versioning(bucket, call),
+        "PutObjectLockConfiguration" => settings::put_object_lock(bucket, call),
+        "PutBucketLifecycleConfiguration" => settings::put_other(bucket, "lifecycle", call),
+        "PutBucketReplication" => settings::put_other(bucket, "replication", call),
+        "PutBucketRequestPayment" => settings::put_other(bucket, "requestPayment", call),
         "GetBucketOwnershipControls" => Ok(bucket::ownership_controls()),
         "GetBucketTagging" => bucket::get_tagging(bucket),
         "PutBucketTagging" => bucket::put_tagging(bucket, call),
@@ -90,10 +99,16 @@ fn run(world: &World, call: &Call, operation: &str) -> Result<Answer> {
         "GetBucketPolicyStatus" => access::get_policy_status(bucket),
         "ListObjectsV2" => listing::list_objects(bucket, &target.bucket, call),
         "ListObjectVersions" => listing::list_versions(world, bucket, &target.bucket, call),
-        "ListMultipartUploads" => Ok(listing::list_uploads(&target.bucket)),
-        "DeleteObjects" => object::delete_many(bucket, call),
+        "ListMultipartUploads" => listing::list_uploads(bucket, &target.bucket, call),
+        "CreateMultipartUpload" => Ok(uploads::create(bucket, &target.bucket, &target.key)),
+        "UploadPart" => uploads::put_part(bucket, &target.key, call, &object::etag(&call.body)),
+        "AbortMultipartUpload" => uploads::abort(bucket, &target.key, call),
+        "PutObjectLegalHold" => settings::put_legal_hold(bucket, &target.key, call),
+        "DeleteObjects" => object::delete_many(bucket, call, |bucket, key, version| {
+            access::check(world, bucket, call, access::delete_action(version), &format!("{}/{key}", target.bucket))
+        }),
         "PutObject" => object::put(bucket, &target.key, call, checksums),
-        "GetObject" | "HeadObject" => object::get(bucket, &target.key, &call.headers),
+        "GetObject" | "HeadObject" => object::get(bucket, &target.key, call.query("versionId"), &call.headers),
         "DeleteObject" => object::delete(bucket, &target.key, call),
         // `route::ROUTES` lets nothing else through.
         other => Err(unsupported(other)),
@@ -105,9 +120,20 @@ pub(crate) fn seed_foreign_bucket(state: &mut State, name: &str) {
     state.s3.foreign.insert(name.to_owned());
 }
 
+/// Puts a bucket of this account into another region.
+pub(crate) fn seed_bucket_elsewhere(state: &mut State, name: &str, region: &str) {
+    state.s3.elsewhere.insert(name.to_owned(), region.to_owned());
+}
+
 /// The bucket, if it is this account's, and the caller expects it to be.
 fn owned_bucket<'a>(world: &World, store: &'a mut Store, name: &str, call: &Call) -> Result<&'a mut Bucket> {
     check_exists(&store.foreign, name)?;
+    if let Some(region) = store.elsewhere.get(name) {
+        let message = "The bucket you are attempting to access must be addressed using the specified endpoint. Please send all \
+                       future requests to this endpoint.";
+        let moved = AwsError::new(StatusCode::MOVED_PERMANENTLY, "PermanentRedirect", message);
+        return Err(moved.with("Endpoint", format!("{name}.s3.{region}.amazonaws.com")));
+    }
     let bucket = store.buckets.get_mut(name).ok_or_else(|| no_such_bucket(name))?;
     match call.header("x-amz-expected-bucket-owner") {
         Some(owner) if owner != world.options.account => Err(access_denied()),
@@ -151,5 +177,12 @@ fn input<T: DeserializeOwned>(call: &Call) -> Result<T> {
         )
     };
     let text = str::from_utf8(&call.body).map_err(|_| malformed())?;
+    // XML has no way to write these at all.
+    if text.chars().any(|c| {
+        (c.is_ascii_control() && !matches!(c, '\t' | '\n' | '\r')) && c != '\u{7f}'
+            || matches!(c, '\u{fffe}' | '\u{ffff}')
+    }) {
+        return Err(malformed());
+    }
     quick_xml::de::from_str(text).map_err(|_| malformed())
 }

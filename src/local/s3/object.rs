@@ -12,14 +12,14 @@ use sha2::{Digest, Sha256};
 use super::super::answer::{self, Answer, AwsError};
 use super::super::call::Call;
 use super::super::xml;
-use super::store::{Bucket, Object};
+use super::settings::require_mfa;
+use super::store::{Bucket, Encryption, Object};
+use super::versions::Deleted;
 use super::{Result, bad_request, document, input, unsupported};
 
 const MAXIMUM_KEY: usize = 1024;
 const MAXIMUM_DELETIONS: usize = 1000;
 const METADATA_PREFIX: &str = "x-amz-meta-";
-/// Without versioning, the one version there is.
-const NULL_VERSION: &str = "null";
 
 /// Headers that are stored with an object and given back with it.
 const STORED: &[&str] =
@@ -51,7 +51,13 @@ pub(super) fn put(
     let object = Object {
         size: call.body.len(),
         sha256: hex::encode(Sha256::digest(&call.body)),
-        etag: format!("\"{}\"", hex::encode(Md5::digest(&call.body))),
+        etag: etag(&call.body),
+        encryption: call
+            .header("x-amz-server-side-encryption")
+            .and_then(Encryption::parse)
+            .unwrap_or(bucket.encryption),
+        version: String::new(),
+        is_locked: false,
         headers: stored_headers(&call.headers),
         checksums,
         last_modified: jiff::Timestamp::now(),
@@ -59,10 +65,17 @@ pub(super) fn put(
     };
     let mut answer = answer::empty(StatusCode::OK);
     insert(&mut answer, "etag", &object.etag);
-    insert(&mut answer, "x-amz-server-side-encryption", "AES256");
+    insert(&mut answer, "x-amz-server-side-encryption", object.encryption.algorithm());
     add_checksums(&mut answer, &object);
-    bucket.objects.insert(key.to_owned(), object);
+    bucket.insert(key, object);
+    if let (Some(_), Some(object)) = (bucket.versioning, bucket.objects.get(key)) {
+        insert(&mut answer, "x-amz-version-id", &object.version);
+    }
     Ok(answer)
+}
+
+pub(super) fn etag(body: &[u8]) -> String {
+    format!("\"{}\"", hex::encode(Md5::digest(body)))
 }
 
 fn check_headers(call: &Call) -> Result<()> {
@@ -76,7 +89,7 @@ fn check_headers(call: &Call) -> Result<()> {
             (grant, _) if grant.starts_with("x-amz-grant-") => {
                 return Err(bad_request("AccessControlListNotSupported", "The bucket does not allow ACLs"));
             }
-            ("x-amz-server-side-encryption", "AES256") | ("x-amz-storage-class", "STANDARD") => {}
+            ("x-amz-server-side-encryption", "AES256" | "aws:kms") | ("x-amz-storage-class", "STANDARD") => {}
             (known, _) if UNDERSTOOD.contains(&known) => {}
             // `checksum::verify` has been here before.
             (other, _) if other.starts_with("x-amz-checksum-") || other.starts_with(METADATA_PREFIX) => {}
@@ -120,8 +133,8 @@ fn stored_headers(headers: &HeaderMap) -> BTreeMap<String, String> {
 }
 
 /// GetObject and HeadObject: the server leaves the body out for the latter.
-pub(super) fn get(bucket: &Bucket, key: &str, headers: &HeaderMap) -> Result<Answer> {
-    let object = bucket.objects.get(key).ok_or_else(|| no_such_key(key))?;
+pub(super) fn get(bucket: &Bucket, key: &str, version: Option<&str>, headers: &HeaderMap) -> Result<Answer> {
+    let object = bucket.object(key, version).ok_or_else(|| no_such_key(key))?;
     if headers.get(header::IF_MATCH).is_some_and(|etags| !matches_etag(etags, object)) {
         return Err(precondition_failed());
     }
@@ -133,7 +146,10 @@ pub(super) fn get(bucket: &Bucket, key: &str, headers: &HeaderMap) -> Result<Ans
     insert(&mut answer, "etag", &object.etag);
     insert(&mut answer, "last-modified", &object.last_modified.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string());
     insert(&mut answer, "accept-ranges", "bytes");
-    insert(&mut answer, "x-amz-server-side-encryption", "AES256");
+    insert(&mut answer, "x-amz-server-side-encryption", object.encryption.algorithm());
+    if bucket.versioning.is_some() {
+        insert(&mut answer, "x-amz-version-id", &object.version);
+    }
     if headers.get("x-amz-checksum-mode").is_some_and(|mode| mode == "ENABLED") && !headers.contains_key(header::RANGE)
     {
         add_checksums(&mut answer, object);
@@ -178,16 +194,32 @@ fn parse_range(header: &str, size: usize) -> Option<Range<usize>> {
 }
 
 pub(super) fn delete(bucket: &mut Bucket, key: &str, call: &Call) -> Result<Answer> {
-    if call.query("versionId").is_some_and(|version| version != NULL_VERSION) {
-        return Err(bad_request("InvalidArgument", "Invalid version id specified"));
-    }
     // An absent object counts as deleted.
-    bucket.objects.remove(key);
-    Ok(answer::empty(StatusCode::NO_CONTENT))
+    let deleted = match call.query("versionId") {
+        Some(version) => {
+            if bucket.mfa_delete {
+                require_mfa(call)?;
+            }
+            bucket.remove_version(key, version)?
+        }
+        None => bucket.remove(key),
+    };
+    let mut answer = answer::empty(StatusCode::NO_CONTENT);
+    if let Some(version) = &deleted.version {
+        insert(&mut answer, "x-amz-version-id", version);
+    }
+    if deleted.is_marker {
+        insert(&mut answer, "x-amz-delete-marker", "true");
+    }
+    Ok(answer)
 }
 
 /// DeleteObjects: 200 even where single keys fail (AWS-FACTS E5).
-pub(super) fn delete_many(bucket: &mut Bucket, call: &Call) -> Result<Answer> {
+pub(super) fn delete_many(
+    bucket: &mut Bucket,
+    call: &Call,
+    may_delete: impl Fn(&Bucket, &str, Option<&str>) -> Result<()>,
+) -> Result<Answer> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Delete {
@@ -213,20 +245,28 @@ pub(super) fn delete_many(bucket: &mut Bucket, call: &Call) -> Result<Answer> {
     if identifiers.len() > MAXIMUM_DELETIONS {
         return Err(bad_request("MalformedXML", "A DeleteObjects request can name at most 1000 keys"));
     }
+    // One version among the keys, and the whole request needs the second factor (AWS-FACTS E5).
+    if bucket.mfa_delete && identifiers.iter().any(|identifier| identifier.version_id.is_some()) {
+        require_mfa(call)?;
+    }
     let mut result = String::new();
     for Identifier { key, version_id } in identifiers {
-        let version = xml::optional("VersionId", version_id.as_ref());
-        match version_id.as_deref() {
-            None | Some("" | NULL_VERSION) => {
-                bucket.objects.remove(&key);
-                if !quiet {
-                    result += &xml::element("Deleted", &(xml::text("Key", &key) + &version));
-                }
+        let version = version_id.as_deref().filter(|version| !version.is_empty());
+        let named = xml::text("Key", &key) + &xml::optional("VersionId", version);
+        let deleted = may_delete(bucket, &key, version).and_then(|()| match version {
+            Some(version) => bucket.remove_version(&key, version),
+            None => Ok(bucket.remove(&key)),
+        });
+        match deleted {
+            Ok(Deleted { .. }) if quiet => {}
+            Ok(Deleted { version: made, is_marker }) => {
+                let marker = xml::optional("DeleteMarker", is_marker.then_some(true))
+                    + &xml::optional("DeleteMarkerVersionId", made.filter(|_| is_marker));
+                result += &xml::element("Deleted", &(named + &marker));
             }
-            Some(_) => {
-                let problem =
-                    xml::text("Code", "NoSuchVersion") + &xml::text("Message", "The specified version does not exist.");
-                result += &xml::element("Error", &(xml::text("Key", &key) + &version + &problem));
+            Err(error) => {
+                let problem = xml::text("Code", &error.code) + &xml::text("Message", &error.message);
+                result += &xml::element("Error", &(named + &problem));
             }
         }
     }

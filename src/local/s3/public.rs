@@ -6,7 +6,8 @@ use super::super::answer::{self, Answer};
 use super::super::call::Service;
 use super::super::world::World;
 use super::route::Target;
-use super::{Result, access, access_denied, check_exists, no_such_bucket, object};
+use super::store::Encryption;
+use super::{Result, access, access_denied, check_exists, no_such_bucket, object, settings};
 
 /// Answers a GET or HEAD without credentials. `path` is path-style.
 pub(crate) fn public(world: &World, method: &Method, path: &str, headers: &HeaderMap, request_id: &str) -> Answer {
@@ -30,7 +31,13 @@ fn read(world: &World, method: &Method, target: &Target, headers: &HeaderMap) ->
     if target.key.is_empty() || !access::allows_everyone(bucket, "s3:GetObject", &format!("{arn}/{}", target.key)) {
         return Err(access_denied());
     }
-    object::get(bucket, &target.key, headers).map_err(|error| match error.code.as_str() {
+    // Nobody without credentials can pay, or use a key of KMS (AWS-FACTS E4).
+    let needs_credentials = settings::requester_pays(bucket)
+        || bucket.objects.get(&target.key).is_some_and(|object| object.encryption == Encryption::Kms);
+    if needs_credentials {
+        return Err(access_denied());
+    }
+    object::get(bucket, &target.key, None, headers).map_err(|error| match error.code.as_str() {
         // Who may not list is not told whether a key exists (AWS-FACTS E2).
         "NoSuchKey" if !access::allows_everyone(bucket, "s3:ListBucket", &arn) => access_denied(),
         _ => error,

@@ -15,9 +15,11 @@ pub(crate) struct Store {
     pub(super) buckets: BTreeMap<String, Bucket>,
     /// Names that strangers' accounts have taken.
     pub(super) foreign: BTreeSet<String>,
+    /// Regions of this account's buckets that are not in the local AWS's own.
+    pub(super) elsewhere: BTreeMap<String, String>,
 }
 
-/// One bucket. Ownership is always `BucketOwnerEnforced`, and objects are always encrypted with SSE-S3 (AWS-FACTS E1, E4).
+/// One bucket. Ownership is always `BucketOwnerEnforced` (AWS-FACTS E1).
 #[derive(Debug, Serialize)]
 pub(super) struct Bucket {
     pub(super) tags: Tags,
@@ -26,8 +28,21 @@ pub(super) struct Bucket {
     #[serde(skip)]
     pub(super) public_policy_refused_until: Option<Instant>,
     pub(super) policy: Option<Value>,
+    /// What objects are encrypted with whose upload does not say (AWS-FACTS E4).
+    pub(super) encryption: Encryption,
     pub(super) bucket_key: bool,
+    /// `None`: never switched on.
+    pub(super) versioning: Option<Versioning>,
+    pub(super) mfa_delete: bool,
+    pub(super) object_lock: Option<ObjectLock>,
+    /// Other settings, as sent: none of them changes what the bucket's owner may do.
+    pub(super) settings: BTreeMap<&'static str, String>,
+    /// What a reader gets: the latest versions that are no delete markers.
     pub(super) objects: BTreeMap<String, Object>,
+    /// What lies below, newest first.
+    pub(super) history: BTreeMap<String, Vec<Past>>,
+    /// Multipart uploads that were neither completed nor aborted, by key and then id.
+    pub(super) uploads: Vec<Upload>,
     #[serde(skip)]
     pub(super) created: jiff::Timestamp,
 }
@@ -39,8 +54,15 @@ impl Bucket {
             public_access_block: Some(PublicAccessBlock::ALL),
             public_policy_refused_until: None,
             policy: None,
+            encryption: Encryption::S3,
             bucket_key: false,
+            versioning: None,
+            mfa_delete: false,
+            object_lock: None,
+            settings: BTreeMap::new(),
             objects: BTreeMap::new(),
+            history: BTreeMap::new(),
+            uploads: Vec::new(),
             created: jiff::Timestamp::now(),
         }
     }
@@ -76,10 +98,87 @@ pub(super) struct Object {
     pub(super) sha256: String,
     /// The MD5 of the body in quotes, as for every single PUT with SSE-S3 (AWS-FACTS E4).
     pub(super) etag: String,
+    pub(super) encryption: Encryption,
+    /// `null` in a bucket without versioning. Random, so not part of the snapshot.
+    #[serde(skip)]
+    pub(super) version: String,
+    /// A legal hold or a retention: this version cannot be deleted.
+    pub(super) is_locked: bool,
     /// `content-type`, `cache-control` and the like, and `x-amz-meta-*`: given back as they came.
     pub(super) headers: BTreeMap<String, String>,
     /// The checksums that the uploader sent, by header name.
     pub(super) checksums: BTreeMap<&'static str, String>,
     #[serde(skip)]
     pub(super) last_modified: jiff::Timestamp,
+}
+
+/// With which key an object is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub(super) enum Encryption {
+    #[serde(rename = "AES256")]
+    S3,
+    #[serde(rename = "aws:kms")]
+    Kms,
+}
+
+impl Encryption {
+    pub(super) fn parse(algorithm: &str) -> Option<Self> {
+        [Self::S3, Self::Kms].into_iter().find(|encryption| encryption.algorithm() == algorithm)
+    }
+
+    pub(super) fn algorithm(self) -> &'static str {
+        match self {
+            Self::S3 => "AES256",
+            Self::Kms => "aws:kms",
+        }
+    }
+}
+
+/// Whether writes keep what they replace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(super) enum Versioning {
+    Enabled,
+    Suspended,
+}
+
+/// Versions can be locked, and with a default retention each new one is.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct ObjectLock {
+    pub(super) retains_new_versions: bool,
+}
+
+/// A version that is not, or no longer, what a reader gets.
+#[derive(Debug, Serialize)]
+pub(super) enum Past {
+    Object(Object),
+    DeleteMarker(DeleteMarker),
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct DeleteMarker {
+    #[serde(skip)]
+    pub(super) version: String,
+    #[serde(skip)]
+    pub(super) last_modified: jiff::Timestamp,
+}
+
+impl Past {
+    pub(super) fn version(&self) -> &str {
+        match self {
+            Self::Object(object) => &object.version,
+            Self::DeleteMarker(marker) => &marker.version,
+        }
+    }
+}
+
+/// A multipart upload under way.
+#[derive(Debug, Serialize)]
+pub(super) struct Upload {
+    pub(super) key: String,
+    #[serde(skip)]
+    pub(super) id: String,
+    /// Sizes by part number.
+    pub(super) parts: BTreeMap<u16, usize>,
+    #[serde(skip)]
+    pub(super) initiated: jiff::Timestamp,
 }

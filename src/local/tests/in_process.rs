@@ -11,12 +11,12 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::http::StatusCode;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::byte_stream::ByteStream;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Either, Full};
 
 use crate::aws::clients;
-use crate::local::dispatch;
 use crate::local::signature::{DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY};
 use crate::local::world::World;
+use crate::local::{dispatch, garbling};
 
 /// A configuration whose clients talk to this account.
 pub(crate) async fn config(world: &Arc<World>) -> SdkConfig {
@@ -59,8 +59,14 @@ async fn answer(
     builder = builder.header(http::header::HOST, host);
     let body = ByteStream::new(request.into_body()).collect().await?.into_bytes();
     let answer = dispatch::call(world, builder.body(Full::new(body))?).await?;
-    let (parts, body) = answer.into_parts();
-    let mut response = HttpResponse::new(StatusCode::try_from(parts.status.as_u16())?, SdkBody::from(body));
+    let (parts, body) = garbling::body(answer).into_parts();
+    let body = match body {
+        Either::Left(mut whole) => {
+            SdkBody::from(whole.frame().await.and_then(|frame| frame.ok()?.into_data().ok()).unwrap_or_default())
+        }
+        Either::Right(broken) => SdkBody::from_body_1_x(broken),
+    };
+    let mut response = HttpResponse::new(StatusCode::try_from(parts.status.as_u16())?, body);
     for (name, value) in &parts.headers {
         response.headers_mut().append(name.as_str().to_owned(), value.to_str()?.to_owned());
     }

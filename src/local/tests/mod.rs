@@ -1,7 +1,9 @@
 //! What only the inside can see: a function's credentials and its log lines, and the delays on a paused clock.
 
 mod authorization;
+mod control_plane;
 pub(crate) mod in_process;
+mod requests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,6 +18,17 @@ use super::iam::{self, SessionCredentials};
 use super::signature::{DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY};
 use super::world::World;
 use super::{LocalAws, LocalOptions, logs, s3};
+
+/// How many cases a property is tried with; `PROPTEST_CASES` sets another number.
+pub(crate) fn cases(default: u32) -> proptest::prelude::ProptestConfig {
+    let cases = std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(default);
+    // A failing case is printed, and becomes a test with a name.
+    proptest::prelude::ProptestConfig {
+        cases,
+        failure_persistence: None,
+        ..proptest::prelude::ProptestConfig::default()
+    }
+}
 
 const ROLE_ARN: &str = "arn:aws:iam::000000000000:role/demo";
 const GROUP: &str = "/aws/lambda/demo";

@@ -3,7 +3,7 @@
 
 use std::pin::Pin;
 
-use aws_sdk_apigatewayv2::types::IntegrationType;
+use aws_sdk_apigatewayv2::types::{IntegrationType, ProtocolType, RouteSettings};
 use aws_sdk_lambda::primitives::Blob;
 use serde_json::{Value, json};
 
@@ -65,6 +65,7 @@ fn page(rig: &Rig) -> Vec<Drift<'_>> {
         towards(rig, BUCKET, "/public_access_block/block_public_policy", json!(true)),
         towards(rig, BUCKET, "/public_access_block/restrict_public_buckets", json!(true)),
         towards(rig, BUCKET, "/policy", deny),
+        towards(rig, BUCKET, "/encryption", json!("aws:kms")),
         by_hand("the bucket's policy deleted", &[BUCKET], {
             let bucket = name();
             async move { s3.delete_bucket_policy().bucket(bucket).send().await.map(drop).unwrap() }
@@ -107,6 +108,7 @@ fn relay_and_its_rights(rig: &Rig) -> Vec<Drift<'_>> {
     };
     let other_trust = trust("ec2.amazonaws.com");
     let lambda_trust = trust("lambda.amazonaws.com").to_string();
+    let same_trust = lambda_trust.clone();
     let document =
         json!({ "Version": "2012-10-17", "Statement": { "Effect": "Allow", "Action": "*", "Resource": "*" } });
     let everything = document.to_string();
@@ -131,6 +133,18 @@ fn relay_and_its_rights(rig: &Rig) -> Vec<Drift<'_>> {
         towards(rig, FUNCTION, "/handler", json!("other")),
         towards(rig, FUNCTION, "/memory_mb", json!(256)),
         towards(rig, FUNCTION, "/timeout_s", json!(3)),
+        by_hand("the function switched off", &[FUNCTION], async move {
+            let put = clients.lambda.put_function_concurrency().function_name(names.function());
+            put.reserved_concurrent_executions(0).send().await.map(drop).unwrap();
+        }),
+        by_hand("the role made anew under the function", &[ROLE_POLICY, FUNCTION], async move {
+            let delete = clients.iam.delete_role_policy().role_name(names.role()).policy_name(names.role_policy());
+            delete.send().await.unwrap();
+            let found = clients.iam.get_role().role_name(names.role()).send().await.unwrap().role.unwrap();
+            clients.iam.delete_role().role_name(names.role()).send().await.unwrap();
+            let create = clients.iam.create_role().role_name(names.role()).assume_role_policy_document(same_trust);
+            create.set_tags(found.tags).send().await.map(drop).unwrap();
+        }),
         towards(rig, FUNCTION, "/environment", json!({ "MINE": "1" })),
         by_hand("another role given to the function", &[FUNCTION], async move {
             let create = clients.iam.create_role().role_name("other").assume_role_policy_document(lambda_trust);
@@ -161,8 +175,30 @@ fn api(rig: &Rig) -> Vec<Drift<'_>> {
     vec![
         towards(rig, WEBSOCKET_API, "/name", json!("renamed")),
         towards(rig, WEBSOCKET_API, "/route_selection_expression", json!("$request.body.type")),
+        towards(rig, WEBSOCKET_API, "/endpoint_disabled", json!(true)),
+        by_hand("another API of ours, which serves nothing", &[WEBSOCKET_API], async move {
+            let create = gateway.create_api().name("webrtc-aws-demo").protocol_type(ProtocolType::Websocket);
+            let create = create.route_selection_expression("$request.body.action").tags(OWNER_TAG, "demo");
+            create.send().await.map(drop).unwrap();
+        }),
         towards(rig, INTEGRATION, "/uri", json!(other_uri)),
-        by_hand("the route sent elsewhere", &[ROUTE], async move {
+        towards(rig, INTEGRATION, "/method", json!("GET")),
+        towards(rig, INTEGRATION, "/timeout_ms", json!(50)),
+        towards(rig, ROUTE, "/api_key_required", json!(true)),
+        by_hand("a second integration", &[STAGE], async move {
+            let found = gateway.get_integrations().api_id(id()).send().await.unwrap();
+            let create = gateway.create_integration().api_id(id()).integration_type(IntegrationType::AwsProxy);
+            let create =
+                create.integration_method("POST").set_integration_uri(found.items()[0].integration_uri.clone());
+            create.send().await.map(drop).unwrap();
+        }),
+        by_hand("more routes", &[ROUTE], async move {
+            for key in ["$connect", "join"] {
+                let create = gateway.create_route().api_id(id()).route_key(key);
+                create.send().await.map(drop).unwrap();
+            }
+        }),
+        by_hand("the route sent elsewhere", &[ROUTE, STAGE], async move {
             let create = gateway.create_integration().api_id(id()).integration_type(IntegrationType::AwsProxy);
             let other = create.integration_method("POST").integration_uri(other_uri).send().await.unwrap();
             let update = gateway.update_route().api_id(id()).route_id(route());
@@ -183,6 +219,19 @@ fn api(rig: &Rig) -> Vec<Drift<'_>> {
         }),
         towards(rig, STAGE, "/throttling_rate", json!(10.0)),
         towards(rig, STAGE, "/throttling_burst", json!(20)),
+        by_hand("a throttling of one route's own", &[STAGE], async move {
+            let nothing = RouteSettings::builder().throttling_rate_limit(0.0).throttling_burst_limit(0).build();
+            let update = gateway.update_stage().api_id(id()).stage_name(stage).route_settings("$connect", nothing);
+            update.send().await.map(drop).unwrap();
+        }),
+        by_hand("AutoDeploy switched on", &[STAGE], async move {
+            let update = gateway.update_stage().api_id(id()).stage_name(stage).auto_deploy(true);
+            update.send().await.map(drop).unwrap();
+        }),
+        by_hand("the stage's tag removed", &[STAGE], async move {
+            let arn = rig.context.names.stage_arn(&rig.context.known.api.get().unwrap());
+            gateway.untag_resource().resource_arn(arn).tag_keys(OWNER_TAG).send().await.map(drop).unwrap();
+        }),
         by_hand("a deployment made by hand", &[STAGE], async move {
             let create = gateway.create_deployment().api_id(id()).stage_name(stage);
             create.send().await.map(drop).unwrap();
