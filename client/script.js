@@ -4,10 +4,12 @@ import { Chat } from "./lib/chat.js";
 import { ConnectionPanel } from "./lib/connection.js";
 import { Devices } from "./lib/devices.js";
 import { loadTable, pickLanguage, translateDocument, translator } from "./lib/i18n.js";
-import { idInLink, linkTo } from "./lib/link.js";
+import { canRelay, peerConfiguration } from "./lib/ice.js";
+import { Invitation } from "./lib/invitation.js";
+import { idInLink } from "./lib/link.js";
 import { Lobby } from "./lib/lobby.js";
 import { MediaError } from "./lib/media.js";
-import { byId, elements, mediaWords, setText, showCall, showHint, showOwnId } from "./lib/ui.js";
+import { byId, elements, mediaWords, showCall, showHint } from "./lib/ui.js";
 import { getIceServers, onFailure, onMessage, onStatus, renewWhen, sendMessage } from "./message.js";
 
 const language = pickLanguage(navigator.languages);
@@ -34,8 +36,8 @@ const call = new Call({
   send: sendMessage,
   openMedia: () => devices.open(),
   preparePeer: async () => {
-    const iceServers = await getIceServers();
-    return () => new RTCPeerConnection({ iceServers });
+    const configuration = peerConfiguration(await getIceServers(), elements.hideAddress.checked);
+    return () => new RTCPeerConnection(configuration);
   },
   onChange: (view) => {
     if (view.peer !== "") elements.remoteId.value = view.peer;
@@ -51,6 +53,8 @@ const call = new Call({
 const chat = new Chat((words) => call.chat(words), text, showHint);
 const lobby = new Lobby(devices, text, showProblem);
 const connection = new ConnectionPanel(text);
+const invitation = new Invitation(text);
+getIceServers().then((servers) => (elements.privacy.hidden = !canRelay(servers))).catch(console.debug);
 
 function show() {
   const { view } = call;
@@ -76,7 +80,7 @@ let lastId = "";
 onStatus((next) => {
   if (status.name === "open" && next.name !== "open") call.signalingLost();
   status = next;
-  showOwnId(status);
+  invitation.update(status.name === "open" ? status.connectionId : "");
   show();
   if (!isSecureContext) showHint(text("media.insecure"));
   if (status.name !== "open") return;
@@ -104,29 +108,29 @@ elements.dialer.addEventListener("submit", (event) => {
   event.preventDefault();
   dial();
 });
-elements.hangup.addEventListener("click", () => call.hangUp());
-elements.accept.addEventListener("click", () => call.accept());
-elements.decline.addEventListener("click", () => call.hangUp());
+elements.hangup.onclick = () => call.hangUp();
+elements.accept.onclick = () => call.accept();
+elements.decline.onclick = () => call.hangUp();
 addEventListener("pagehide", () => call.hangUp());
 
 for (const [button, wish] of /** @type {const} */ ([[elements.withoutCamera, "sound"], [elements.watchOnly, "nothing"]])) {
-  button.addEventListener("click", () => {
+  button.onclick = () => {
     devices.wish = wish;
     if (call.view.state === "ringing") call.accept();
     else dial();
-  });
+  };
 }
 
-elements.mute.addEventListener("click", () => Promise.resolve(devices.toggleMuted()).catch(showProblem));
-elements.camera.addEventListener("click", () => devices.toggleCamera().catch(showProblem));
-elements.flip.addEventListener("click", () => devices.flip().catch(showProblem));
+elements.mute.onclick = () => Promise.resolve(devices.toggleMuted()).catch(showProblem);
+elements.camera.onclick = () => devices.toggleCamera().catch(showProblem);
+elements.flip.onclick = () => devices.flip().catch(showProblem);
 // Whoever closes the browser's own question has changed their mind, and needs no explanation.
-elements.share.addEventListener("click", () => devices.toggleScreen().catch((error) => error.problem === "denied" || showProblem(error)));
+elements.share.onclick = () => devices.toggleScreen().catch((error) => error.problem === "denied" || showProblem(error));
 elements.share.hidden = navigator.mediaDevices?.getDisplayMedia === undefined;
-elements.unlock.addEventListener("click", () => {
+elements.unlock.onclick = () => {
   elements.unlock.hidden = true;
   elements.remoteVideo.play().catch(console.error);
-});
+};
 
 /** @type {Record<string, HTMLButtonElement>} */
 const KEYS = { m: elements.mute, v: elements.camera, s: elements.share, c: elements.talk, h: elements.hangup };
@@ -141,28 +145,8 @@ addEventListener("keydown", (event) => {
   button.click();
 });
 
-const COPIED_SHOWN = 2_000;
-/**
- * @param {HTMLButtonElement} button says so when it is done
- * @param {string} words
- */
-async function copy(button, words) {
-  await navigator.clipboard.writeText(words);
-  setText(button, text("own.copied"));
-  setTimeout(() => setText(button, text(/** @type {import("./lib/i18n.js").TextKey} */ (button.dataset.text))), COPIED_SHOWN);
-}
-
-elements.copy.addEventListener("click", () => {
-  // Selected, it can still be copied by hand.
-  elements.ownId.select();
-  copy(elements.copy, elements.ownId.value).catch(console.debug);
-});
-const ownLink = () => linkTo(location.href, elements.ownId.value);
-elements.copyLink.addEventListener("click", () => copy(elements.copyLink, ownLink()).catch(() => prompt(text("link.copy"), ownLink())));
-elements.shareLink.hidden = navigator.share === undefined;
-elements.shareLink.addEventListener("click", () => navigator.share({ title: text("title"), url: ownLink() }).catch(console.debug));
 const report = byId("report", HTMLButtonElement);
-report.addEventListener("click", () => copy(report, connection.report()).catch(console.error));
+report.onclick = () => invitation.copy(report, connection.report()).catch(console.error);
 
 function linked() {
   return idInLink(location.hash);

@@ -38,7 +38,7 @@ pub struct Cli {
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 failed; 2 not a valid command, value or page, or a confirmation is missing;
 3 credentials, region, network or permissions; 4 a resource of that name is not ours;
-5 'plan --exit-code' found changes; 129, 130, 143 ended by SIGHUP, SIGINT (Ctrl-C), SIGTERM.";
+5 'plan --exit-code' found changes; 6 a check of the deployed stack failed; 129, 130, 143 ended by SIGHUP, SIGINT (Ctrl-C), SIGTERM.";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
@@ -61,6 +61,13 @@ pub(crate) enum Command {
     /// ambiguous (more than one carries our tag). The relay's code is compared only where it costs no build: with --relay, or
     /// when it was built before.
     Status(StatusOptions),
+
+    /// Try a deployed stack out: its page, its relay, and what nobody may do
+    ///
+    /// Opens the page and follows whatever it loads, passes messages between two connections and measures them, and tries to list
+    /// the bucket and to write to it without credentials. Each check is one line; one that fails names cause and remedy, and the
+    /// exit code is 6. Changes nothing, and costs about thirty messages of the relay's.
+    Verify(VerifyOptions),
 
     /// Remove a stack, and prove that nothing of it is left
     ///
@@ -119,6 +126,21 @@ pub(crate) struct UpOptions {
     pub(crate) stack: StackOptions,
     #[command(flatten)]
     pub(crate) content: ContentOptions,
+    #[command(flatten)]
+    pub(crate) checks: CheckOptions,
+}
+
+/// Whether the stack is tried out at the end.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Checks")]
+pub(crate) struct CheckOptions {
+    /// Try the stack out even if nothing was changed, as 'verify' does
+    #[arg(long, overrides_with = "no_verify")]
+    pub(crate) verify: bool,
+
+    /// Do not try the stack out; otherwise it is, after a run that changed something
+    #[arg(long, overrides_with = "verify")]
+    pub(crate) no_verify: bool,
 }
 
 #[derive(Debug, Args)]
@@ -139,6 +161,19 @@ pub(crate) struct StatusOptions {
     pub(crate) stack: StackOptions,
     #[command(flatten)]
     pub(crate) content: ContentOptions,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyOptions {
+    #[command(flatten)]
+    pub(crate) stack: StackOptions,
+
+    /// How long to wait for what is not right yet, over all checks
+    ///
+    /// Default: 60 for a stack that was deployed in the last five minutes, because AWS needs a while until everything is in effect
+    /// everywhere; otherwise 10.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=3600), help_heading = "Checks")]
+    pub(crate) patience: Option<u64>,
 }
 
 #[derive(Debug, Args)]

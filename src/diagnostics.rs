@@ -54,6 +54,10 @@ pub enum Code {
     Disturbed,
     /// Nothing of the stack is in this region, but it seems to stand in another one.
     Elsewhere,
+    /// `verify` was asked about a stack that is not there, or only half.
+    NotDeployed,
+    /// The stack stands, and does not do what it is for.
+    CheckFailed,
     /// The run was interrupted by a signal.
     Interrupted,
     /// A file or socket on this machine failed.
@@ -76,6 +80,7 @@ impl Code {
             | Self::UnreadableAnswer
             | Self::AccessDenied => 3,
             Self::NotOurs | Self::Ambiguous => 4,
+            Self::CheckFailed => 6,
             Self::Interrupted => 130,
             _ => 1,
         }
@@ -98,11 +103,11 @@ pub struct Diagnostic {
     /// What to do next.
     pub hint: String,
     /// Resources that this run leaves behind, by address.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub left_behind: Vec<String>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    pub left_behind: Box<[String]>,
     /// What went wrong besides, of other causes: `finished` has it as `further_problems`.
     #[serde(skip)]
-    pub(crate) further: Vec<Diagnostic>,
+    pub(crate) further: Box<[Diagnostic]>,
 }
 
 impl Diagnostic {
@@ -114,8 +119,8 @@ impl Diagnostic {
             aws: None,
             also: Vec::new(),
             hint: hint.into(),
-            left_behind: Vec::new(),
-            further: Vec::new(),
+            left_behind: Box::default(),
+            further: Box::default(),
         }
     }
 
@@ -202,7 +207,7 @@ impl Diagnostic {
 
     /// The same problem, with what it leaves behind.
     pub(crate) fn leaving(mut self, left_behind: Vec<String>) -> Self {
-        self.left_behind = left_behind;
+        self.left_behind = left_behind.into();
         self
     }
 }

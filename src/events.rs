@@ -9,6 +9,7 @@ use crate::engine::plan::{Action, Plan};
 use crate::engine::resource::Address;
 use crate::engine::status::ResourceStatus;
 use crate::permissions::Document;
+use crate::verify::{Check, CheckId, Summary};
 
 /// One thing that happened. The first event of a run is always [`Event::Started`], the last always [`Event::Finished`].
 #[derive(Clone, Debug, Serialize)]
@@ -136,6 +137,25 @@ pub enum Event {
         /// The document.
         document: Document,
     },
+    /// A check of the deployed stack was made, or skipped (`verify`, `up`).
+    Check(Check),
+    /// What a check wants is not so yet; it will be tried again.
+    CheckWaiting {
+        /// Which.
+        check: CheckId,
+        /// What was seen instead.
+        reason: String,
+        /// How many times it was tried so far.
+        attempt: u32,
+        /// Milliseconds until the next try.
+        delay_ms: u64,
+    },
+    /// All checks were made.
+    Verified {
+        /// How they ended.
+        #[serde(flatten)]
+        summary: Summary,
+    },
     /// The stack stands. `up --local` goes on after it.
     Ready {
         /// URLs and ids.
@@ -200,6 +220,8 @@ pub enum Phase {
     Observing,
     /// The plan is carried out.
     Applying,
+    /// The deployed stack is tried out.
+    Checking,
     /// After `teardown`, every resource is looked at again.
     Verifying,
 }

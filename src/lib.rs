@@ -17,5 +17,6 @@ pub(crate) mod resources;
 pub(crate) mod signals;
 pub(crate) mod stack;
 pub(crate) mod ui;
+pub mod verify;
 
 pub use commands::run;

@@ -29,6 +29,9 @@ pub(crate) const INDEX_DOCUMENT: &str = "index.html";
 /// The generated object that tells a page where its relay is.
 pub(crate) const CONFIG_OBJECT: &str = "config.js";
 
+/// What `verify` tries to put into the bucket without credentials, in vain.
+pub(crate) const PROBE_OBJECT: &str = "webrtc-aws-verify-may-be-deleted.txt";
+
 /// The only route of the API, and the only legal route response key.
 pub(crate) const DEFAULT_KEY: &str = "$default";
 

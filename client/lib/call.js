@@ -47,6 +47,13 @@ import { readCandidate, readDescription, readGoodbye, readRebind } from "./wire.
 const RING_PATIENCE = 30_000;
 const MAX_WAITING = 100;
 const MAX_EARLY_SENDERS = 8;
+/** @type {Map<string, EndReason>} By the code of the relay's answer. */
+const END_REASONS = new Map([
+  ["peer_gone", "peer-gone"],
+  ["not_permitted", "not-permitted"],
+  ["throttled", "throttled"],
+  ["message_too_large", "too-large"],
+]);
 
 export class Call {
   /** @type {CallOptions} */ #options;
@@ -158,7 +165,7 @@ export class Call {
     if (this.#negotiator === null) return;
     switch (this.#view.state) {
       case "calling":
-        return this.#end(endReason(code));
+        return this.#end(END_REASONS.get(code) ?? "relay");
       case "connecting":
       case "reconnecting":
         if (code !== "peer_gone") return;
@@ -404,25 +411,6 @@ function blankView(state) {
     state, reason: null, peer: "", localStream: null, remoteStream: null, shortage: null, mediaError: null, connectedAt: null,
     remote: null,
   };
-}
-
-/**
- * @param {string} code of the relay's answer
- * @returns {EndReason}
- */
-function endReason(code) {
-  switch (code) {
-    case "peer_gone":
-      return "peer-gone";
-    case "not_permitted":
-      return "not-permitted";
-    case "throttled":
-      return "throttled";
-    case "message_too_large":
-      return "too-large";
-    default:
-      return "relay";
-  }
 }
 
 /**

@@ -17,7 +17,7 @@ export class Chat {
    */
   constructor(send, text, showHint) {
     this.#text = text;
-    this.#toggle.addEventListener("click", () => this.toggle());
+    this.#toggle.onclick = () => this.toggle();
     byId("writer").addEventListener("submit", (event) => {
       event.preventDefault();
       const words = this.#words.value.trim();

@@ -21,7 +21,7 @@ export class Lobby {
   constructor(devices, text, onError) {
     this.#devices = devices;
     this.#text = text;
-    this.#button.addEventListener("click", () => (this.open ? devices.close() : devices.open().catch(onError)));
+    this.#button.onclick = () => (this.open ? devices.close() : devices.open().catch(onError));
     for (const kind of /** @type {const} */ (["audio", "video"])) {
       const picker = this.#pickers[kind];
       picker.addEventListener("change", () => devices.choose(kind, picker.value).catch(onError));

@@ -15,6 +15,16 @@ const ATTEMPTS = [
   { audio: false, video: true, shortage: "no-microphone" },
 ];
 
+/** @type {Record<string, MediaProblem>} By the name of the error. */
+const PROBLEMS = {
+  NotAllowedError: "denied",
+  SecurityError: "insecure",
+  NotFoundError: "missing",
+  NotReadableError: "in-use",
+  AbortError: "in-use",
+  OverconstrainedError: "unfit",
+};
+
 export class MediaError extends Error {
   /**
    * @param {MediaProblem} problem
@@ -74,21 +84,7 @@ export function closeStream(stream) {
  * @returns {MediaProblem}
  */
 export function mediaProblem(error) {
-  switch (nameOf(error)) {
-    case "NotAllowedError":
-      return "denied";
-    case "SecurityError":
-      return "insecure";
-    case "NotFoundError":
-      return "missing";
-    case "NotReadableError":
-    case "AbortError":
-      return "in-use";
-    case "OverconstrainedError":
-      return "unfit";
-    default:
-      return "unknown";
-  }
+  return PROBLEMS[nameOf(error)] ?? "unknown";
 }
 
 /** @param {unknown} error */

@@ -7,6 +7,8 @@
  * - A watchdog: a connection that cannot gather or whose path is blocked raises no event at all.
  * - Starting afresh, once, with a new peer connection, instead of restarting ICE on one that never worked. The other
  *   side sees it by the session id in the description's `o=` line and starts afresh as well.
+ * - A look at what arrives: after a restart of ICE by Chromium, Firefox now and then takes in nothing on the new path, and
+ *   both say that they are connected. A restart from the side that hears nothing mends it.
  * - A connection that once worked restarts ICE when it is interrupted, and goes on trying for a minute. Either side may
  *   do so, as only one of them may have noticed; the one whose offer is in force begins, so that they rarely collide.
  *
@@ -37,6 +39,8 @@ const HEALING = 2_500;
 const COURTESY = 3_500;
 const RESTART_PAUSE = 5_000;
 const RECOVERY_PATIENCE = 60_000;
+/** How long nothing may arrive on a connection on which something did. */
+const SILENCE = 2_500;
 /** Then the peer connection itself is taken to be broken. */
 const ICE_RESTARTS = 2;
 /** Both pages make the channel themselves, so that a page that has none is not bothered with one. */
@@ -58,6 +62,11 @@ export class Negotiator {
   #wasConnected = false;
   #restarts = 0;
   /** @type {any} Runs while the connection is interrupted. */ #recovery = null;
+  /** @type {any} */ #listening;
+  /** What had arrived at the last look. */
+  #received = 0;
+  /** Restarts because nothing arrives; the other side may just have nothing to send. */
+  #silences = ICE_RESTARTS;
   #closed = false;
 
   /** @param {NegotiatorOptions} options */
@@ -122,6 +131,7 @@ export class Negotiator {
     this.#closed = true;
     this.#clock.clearTimeout(this.#watchdog);
     this.#clock.clearTimeout(this.#recovery);
+    this.#clock.clearTimeout(this.#listening);
     this.#peer.close();
   }
 
@@ -260,6 +270,7 @@ export class Negotiator {
         this.#restarts = 0;
         this.#wasConnected = true;
         this.#watchTransport(peer);
+        this.#listen();
         return this.#options.onProgress("connected");
       case "disconnected":
         return this.#interrupted(HEALING);
@@ -308,6 +319,23 @@ export class Negotiator {
     }
   }
 
+  #listen() {
+    this.#clock.clearTimeout(this.#listening);
+    this.#listening = this.#clock.setTimeout(async () => {
+      const received = packetsIn(await this.#peer.getStats());
+      if (this.#closed) return;
+      const connected = this.#peer.connectionState === "connected";
+      const silent = received === this.#received;
+      this.#received = received;
+      if (connected && !silent) this.#silences = this.#restarts = 0;
+      else if (connected && this.#silences < ICE_RESTARTS) {
+        this.#silences += 1;
+        this.#restart();
+      }
+      this.#listen();
+    }, SILENCE);
+  }
+
   #connecting() {
     if (this.#closed || this.#peer.connectionState === "connected") return;
     if (this.#wasConnected) return this.#watchRestart(RESTART_PAUSE);
@@ -344,6 +372,11 @@ export class Negotiator {
  */
 function sessionOf(sdp) {
   return /^o=\S+ (\S+)/m.exec(sdp)?.[1];
+}
+
+/** @param {RTCStatsReport} stats */
+function packetsIn(stats) {
+  return [...stats.values()].reduce((total, { type, packetsReceived = 0 }) => total + (type === "inbound-rtp" ? packetsReceived : 0), 0);
 }
 
 /**

@@ -19,38 +19,18 @@ const SIGNALING_STATES = {
   unconfigured: "unconfigured",
 };
 
+/** Ends after which there is something to do. */
+const HINTED = /** @type {const} */ (["no-path", "peer-gone", "not-permitted", "throttled", "too-large", "relay"]);
+
 /** The elements that scripts, people and tests rely on. */
 export const elements = {
+  ...all(HTMLButtonElement, "call", "hangup", "accept", "decline", "mute", "camera", "flip", "share", "talk", "unlock", "withoutCamera", "watchOnly"),
+  ...all(HTMLVideoElement, "localVideo", "remoteVideo"),
+  ...all(HTMLElement, "stage", "veil", "remoteStatus", "fallback", "lobby", "privacy", "incoming", "caller", "state", "hint", "stuck"),
+  dialer: byId("dialer", HTMLFormElement),
   ownId: byId("localConnectionId", HTMLInputElement),
   remoteId: byId("remoteConnectionId", HTMLInputElement),
-  localVideo: byId("localVideo", HTMLVideoElement),
-  remoteVideo: byId("remoteVideo", HTMLVideoElement),
-  dialer: byId("dialer", HTMLFormElement),
-  call: byId("call", HTMLButtonElement),
-  hangup: byId("hangup", HTMLButtonElement),
-  accept: byId("accept", HTMLButtonElement),
-  decline: byId("decline", HTMLButtonElement),
-  copy: byId("copy", HTMLButtonElement),
-  copyLink: byId("copyLink", HTMLButtonElement),
-  shareLink: byId("shareLink", HTMLButtonElement),
-  mute: byId("mute", HTMLButtonElement),
-  camera: byId("camera", HTMLButtonElement),
-  flip: byId("flip", HTMLButtonElement),
-  share: byId("share", HTMLButtonElement),
-  talk: byId("talk", HTMLButtonElement),
-  unlock: byId("unlock", HTMLButtonElement),
-  withoutCamera: byId("withoutCamera", HTMLButtonElement),
-  watchOnly: byId("watchOnly", HTMLButtonElement),
-  stage: byId("stage"),
-  veil: byId("veil"),
-  remoteStatus: byId("remoteStatus"),
-  fallback: byId("fallback"),
-  lobby: byId("lobby"),
-  incoming: byId("incoming"),
-  caller: byId("caller"),
-  state: byId("state"),
-  hint: byId("hint"),
-  stuck: byId("stuck"),
+  hideAddress: byId("hideAddress", HTMLInputElement),
 };
 
 /**
@@ -121,12 +101,6 @@ export function showDevices({ stream, muted, camera, sharing }) {
   elements.localVideo.classList.toggle("mirror", !sharing && track?.getSettings?.().facingMode !== "environment");
 }
 
-/** @param {Status} status */
-export function showOwnId(status) {
-  elements.ownId.value = status.name === "open" ? status.connectionId : "";
-  for (const button of [elements.copy, elements.copyLink, elements.shareLink]) button.disabled = status.name !== "open";
-}
-
 /** @param {string} words what to do next */
 export function showHint(words) {
   setText(elements.hint, words);
@@ -144,17 +118,8 @@ function hintFor({ state, reason, shortage, mediaError }, status, devices, text)
   const missing = shortage === "no-microphone" ? devices.muted : !devices.camera && !devices.sharing;
   if (shortage !== null && missing) return text(`shortage.${shortage}`);
   if (state === "idle") return status.name === "unconfigured" ? text("hint.unconfigured") : "";
-  switch (reason) {
-    case "no-path":
-    case "peer-gone":
-    case "not-permitted":
-    case "throttled":
-    case "too-large":
-    case "relay":
-      return text(`hint.${reason}`);
-    default:
-      return "";
-  }
+  const hinted = HINTED.find((known) => known === reason);
+  return hinted ? text(`hint.${hinted}`) : "";
 }
 
 /**
@@ -206,4 +171,15 @@ export function byId(id, type = /** @type {{ new (): any }} */ (HTMLElement)) {
   const element = document.getElementById(id);
   if (element instanceof type) return element;
   throw new Error(`index.html has no #${id}`);
+}
+
+/**
+ * @template {HTMLElement} E
+ * @template {string} Id
+ * @param {{ new (): E }} type
+ * @param {Id[]} ids
+ * @returns {Record<Id, E>} by their ids
+ */
+function all(type, ...ids) {
+  return /** @type {Record<Id, E>} */ (Object.fromEntries(ids.map((id) => [id, byId(id, type)])));
 }

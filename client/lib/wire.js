@@ -20,6 +20,7 @@ export const MAX_FRAME_BYTES = 32 * 1024;
 const MAX_SDP_LENGTH = 32 * 1024;
 const MAX_CANDIDATE_LENGTH = 1024;
 const MAX_ID_LENGTH = 128;
+const GOODBYES = /** @type {const} */ (["declined", "busy", "no-answer", "no-path"]);
 
 /**
  * Tells the frames of the relay, of the other side and of API Gateway itself apart.
@@ -93,15 +94,7 @@ export function readCandidate(payload) {
  */
 export function readGoodbye(payload) {
   const reason = asObject(payload)?.reason;
-  switch (reason) {
-    case "declined":
-    case "busy":
-    case "no-answer":
-    case "no-path":
-      return reason;
-    default:
-      return "hangup";
-  }
+  return GOODBYES.find((known) => known === reason) ?? "hangup";
 }
 
 /**

@@ -6,3 +6,4 @@ pub(crate) mod classify;
 pub(crate) mod clients;
 pub(crate) mod failure;
 pub(crate) mod retry;
+pub(crate) mod visitor;

@@ -134,6 +134,35 @@ pub(crate) async fn unless_cancelled(cancel: &CancellationToken, delay: Duration
     cancel.run_until_cancelled(pause(delay)).await
 }
 
+/// Tries what may need a moment to become true, until it is, or cannot become so, or the deadline passes; the last failure is what
+/// comes back.
+pub(crate) async fn until<T, E>(
+    deadline: Instant,
+    may_pass: impl Fn(&E) -> bool,
+    on_wait: impl Fn(&E, u32, Duration),
+    mut attempt: impl AsyncFnMut() -> Result<T, E>,
+) -> Result<T, E> {
+    let patience = Patience {
+        first: Duration::from_millis(100),
+        longest: Duration::from_millis(2_000),
+        deadline: deadline.saturating_duration_since(Instant::now()),
+    };
+    let mut attempts = 0;
+    loop {
+        let failure = match attempt().await {
+            Ok(found) => return Ok(found),
+            Err(failure) => failure,
+        };
+        attempts += 1;
+        let delay = next_delay(patience, attempts);
+        if !may_pass(&failure) || Instant::now() + delay > deadline {
+            return Err(failure);
+        }
+        on_wait(&failure, attempts, delay);
+        pause(delay).await;
+    }
+}
+
 /// Grows by half each time up to the longest, with up to a quarter of jitter so that parallel steps do not march in step.
 fn next_delay(patience: Patience, attempt: u32) -> Duration {
     let grown = patience.first.mul_f64(1.5_f64.powi(attempt.saturating_sub(1).min(40) as i32)).min(patience.longest);
@@ -218,6 +247,31 @@ mod tests {
         .await;
         assert!(result.is_ok());
         assert_eq!(*seen.borrow(), [(1, FailureClass::Conflict), (2, FailureClass::Conflict)]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_needs_a_moment_is_tried_until_the_deadline_and_what_never_passes_once() {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        let waits = Cell::new(0);
+        let tried = async |passes: bool, failures: u32| {
+            let mut calls = 0;
+            let outcome = until(
+                deadline,
+                |_| passes,
+                |_: &u32, _, _| waits.set(waits.get() + 1),
+                async || {
+                    calls += 1;
+                    if calls > failures { Ok(()) } else { Err(calls) }
+                },
+            );
+            (outcome.await, calls)
+        };
+        assert_eq!(tried(true, 3).await, (Ok(()), 4));
+        assert_eq!(waits.get(), 3, "every wait is told");
+        assert_eq!(tried(false, u32::MAX).await, (Err(1), 1));
+        let (outcome, calls) = tried(true, u32::MAX).await;
+        assert_eq!(outcome, Err(calls), "the last failure is what comes back");
+        assert!(Instant::now() <= deadline && deadline - Instant::now() <= Duration::from_secs(2));
     }
 
     #[tokio::test(start_paused = true)]

@@ -15,6 +15,7 @@ mod teardown;
 #[cfg(test)]
 mod tests;
 mod up;
+mod verify;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -82,6 +83,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Up(options) => ("up", Some(&options.stack.name)),
         Command::Plan(options) => ("plan", Some(&options.stack.name)),
         Command::Status(options) => ("status", Some(&options.stack.name)),
+        Command::Verify(options) => ("verify", Some(&options.stack.name)),
         Command::Teardown(options) => ("teardown", Some(&options.stack.name)),
         Command::Policy(PolicyOptions { stacks: Some(stacks), .. }) => ("policy", Some(stacks)),
         Command::Policy(options) => ("policy", Some(&options.name)),
@@ -120,7 +122,8 @@ fn finish(ending: Ending, interrupted: u8, events: &Events) -> ExitCode {
         None => 0,
     };
     let Ending { changed, outputs, mut problem, .. } = ending;
-    let further_problems = problem.as_mut().map(|problem| std::mem::take(&mut problem.further)).unwrap_or_default();
+    let further_problems =
+        problem.as_mut().map(|problem| std::mem::take(&mut problem.further).into_vec()).unwrap_or_default();
     events.emit(Event::Finished { ok: problem.is_none(), changed, outputs, problem, further_problems });
     ExitCode::from(exit_code)
 }
@@ -144,6 +147,7 @@ async fn carry_out(cli: &Cli, run: &Run) -> Ending {
         Command::Up(options) => up::run(options, run).await,
         Command::Plan(options) => plan::run(options, run).await.into(),
         Command::Status(options) => status::run(options, run).await.into(),
+        Command::Verify(options) => verify::run(options, run).await.into(),
         Command::Teardown(options) => teardown::run(options, cli.output.output, run).await.into(),
         Command::Policy(options) => policy::run(options, run).await.into(),
         Command::Local(options) => local::run(options, run).await.into(),

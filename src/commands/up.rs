@@ -6,9 +6,10 @@ use tokio::sync::broadcast::error::RecvError;
 use super::configure;
 use super::place::{self, Place, SamePlace};
 use super::session::Session;
+use super::verify::{self, PATIENCE_WITH_NEW, PATIENCE_WITH_OLD};
 use super::{Ending, Run};
 use crate::artifact::Artifact;
-use crate::cli::UpOptions;
+use crate::cli::{CheckOptions, UpOptions};
 use crate::config::{Config, Target};
 use crate::diagnostics::Diagnostic;
 use crate::engine::apply::apply_present;
@@ -16,6 +17,42 @@ use crate::engine::plan::Goal;
 use crate::events::{Event, Phase};
 use crate::local::{LocalAws, LogLine};
 use crate::page::Page;
+
+/// When the stack is tried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Checks {
+    Always,
+    /// A run that changed nothing found what another one has tried out.
+    AfterChanges,
+    Never,
+}
+
+impl Checks {
+    fn of(options: &CheckOptions) -> Self {
+        match (options.verify, options.no_verify) {
+            (true, _) => Self::Always,
+            (false, false) => Self::AfterChanges,
+            (false, true) => Self::Never,
+        }
+    }
+
+    fn are_wanted(self, changed: bool) -> bool {
+        match self {
+            Self::Always => true,
+            Self::AfterChanges => changed,
+            Self::Never => false,
+        }
+    }
+}
+
+/// What is deployed, and what is done beside it.
+struct Deployment {
+    config: Config,
+    page: Page,
+    checks: Checks,
+    /// The local AWS ends with this run.
+    stays: bool,
+}
 
 pub(super) async fn run(options: &UpOptions, run: &Run) -> Ending {
     let config = configure::config(&options.stack, &options.content);
@@ -25,17 +62,23 @@ pub(super) async fn run(options: &UpOptions, run: &Run) -> Ending {
         Err(problem) => return problem.into(),
     };
     match place::existing_or_started(&config.target, run).await {
-        Ok((place, None)) => deploy(config, page, &place, false, run).await.into(),
-        Ok((place, Some(local))) => deploy_and_stay(config, page, &place, local, run).await,
+        Ok((place, local)) => {
+            let checks = Checks::of(&options.checks);
+            let deployment = Deployment { config, page, checks, stays: local.is_some() };
+            match local {
+                None => deploy(deployment, &place, run).await.into(),
+                Some(local) => deploy_and_stay(deployment, &place, local, run).await,
+            }
+        }
         Err(problem) => problem.into(),
     }
 }
 
 /// Deploys to the local AWS that this process started, and stays until a signal comes.
-async fn deploy_and_stay(config: Config, page: Page, place: &Place, local: LocalAws, run: &Run) -> Ending {
+async fn deploy_and_stay(deployment: Deployment, place: &Place, local: LocalAws, run: &Run) -> Ending {
     // From before the first deployment: the relay may write as soon as somebody finds it.
     let lines = local.log_lines();
-    let mut ending = Ending::from(deploy(config, page, place, true, run).await);
+    let mut ending = Ending::from(deploy(deployment, place, run).await);
     if let Some(outputs) = &ending.outputs {
         tokio::select! {
             () = run.cancel.cancelled() => {}
@@ -60,29 +103,37 @@ async fn show(mut lines: broadcast::Receiver<LogLine>, log_group: &str, run: &Ru
     }
 }
 
-async fn deploy(config: Config, page: Page, place: &Place, stays: bool, run: &Run) -> Result<Ending, Diagnostic> {
+async fn deploy(deployment: Deployment, place: &Place, run: &Run) -> Result<Ending, Diagnostic> {
+    let Deployment { config, page, checks, stays } = deployment;
     let session = Session::open(config, place, run).await?;
     let relay = session.relay().await?;
-    converge(&session, page, relay, stays).await
+    let mut ending = converge(&session, page.clone(), relay.clone()).await?;
+    let Some(outputs) = ending.outputs.clone() else { return Ok(ending) };
+    if checks.are_wanted(ending.changed) {
+        let patience = if ending.changed { PATIENCE_WITH_NEW } else { PATIENCE_WITH_OLD };
+        let graph = session.graph(page, Some(relay));
+        match verify::verify(&session, &graph, &outputs, patience).await {
+            Ok(problem) => ending.problem = problem,
+            // Interrupted: the stack stands all the same.
+            Err(problem) => {
+                ending.problem = Some(problem);
+                return Ok(ending);
+            }
+        }
+    }
+    let next = next_steps(&session.config, stays);
+    run.events.emit(Event::Ready { outputs, next });
+    Ok(ending)
 }
 
 /// Looks, plans and applies.
-pub(super) async fn converge(
-    session: &Session<'_>,
-    page: Page,
-    relay: Artifact,
-    stays: bool,
-) -> Result<Ending, Diagnostic> {
+pub(super) async fn converge(session: &Session<'_>, page: Page, relay: Artifact) -> Result<Ending, Diagnostic> {
     let run = session.run;
     let survey = session.survey(session.graph(page, Some(relay)), Goal::Present).await?;
     run.events.emit(Event::Phase { phase: Phase::Applying });
     let outcome = apply_present(&survey.graph, &session.context, &survey.observations, &run.cancel).await;
     // A half-made stack offers nothing.
     let outputs = if outcome.problem.is_none() { session.outputs() } else { None };
-    if let Some(outputs) = &outputs {
-        let next = next_steps(&session.config, stays);
-        run.events.emit(Event::Ready { outputs: outputs.clone(), next });
-    }
     Ok(Ending { changed: outcome.changed, outputs, problem: outcome.problem, ..Ending::default() })
 }
 

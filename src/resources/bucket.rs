@@ -16,7 +16,7 @@ use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation};
 use crate::engine::diff::Change;
 use crate::engine::resource::{Address, Kind, Observed};
-use crate::naming::Names;
+use crate::naming::{Names, Reach};
 
 #[derive(Debug)]
 pub(crate) struct Bucket {
@@ -157,6 +157,18 @@ impl Kind for Bucket {
     }
 
     fn desired(&self, _: &Known) -> Spec {
+        let mut read = json!({
+            "Sid": "PublicRead",
+            "Effect": "Allow",
+            "Principal": "*",
+            "Action": "s3:GetObject",
+            "Resource": format!("{}/*", self.names.bucket_arn()),
+        });
+        // S3 serves http:// too, where browsers give no camera (AWS-FACTS E2) and anybody on the way could change the page.
+        // Other endpoints speak what they speak.
+        if self.names.reach == Reach::Aws {
+            read["Condition"] = json!({ "Bool": { "aws:SecureTransport": "true" } });
+        }
         Spec {
             public_access_block: PublicAccessBlock {
                 block_public_acls: true,
@@ -166,13 +178,7 @@ impl Kind for Bucket {
             },
             policy: policy_document::wanted(json!({
                 "Version": "2012-10-17",
-                "Statement": [{
-                    "Sid": "PublicRead",
-                    "Effect": "Allow",
-                    "Principal": "*",
-                    "Action": "s3:GetObject",
-                    "Resource": format!("{}/*", self.names.bucket_arn()),
-                }],
+                "Statement": [read],
             })),
             encryption: Some(ServerSideEncryption::Aes256.as_str().to_owned()),
         }
@@ -322,5 +328,31 @@ impl Kind for Bucket {
                 }
                 problem
             })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::naming::{AccountId, Partition, Region, StageName};
+
+    #[test]
+    fn on_aws_the_page_is_public_over_tls_alone() {
+        let policy = |reach| {
+            let names = Names {
+                stack: "demo".parse().unwrap(),
+                stage: StageName::default(),
+                partition: Partition("aws".into()),
+                account: AccountId("123456789012".into()),
+                region: Region("us-east-1".into()),
+                reach,
+                role_path: Default::default(),
+            };
+            Bucket { names: Arc::new(names) }.desired(&Known::default()).policy
+        };
+        let condition = json!({ "Bool": { "aws:SecureTransport": "true" } });
+        assert_eq!(policy(Reach::Aws)["Statement"]["Condition"], condition);
+        let endpoint = Reach::Endpoint { url: "http://127.0.0.1:4580".parse().unwrap(), gateway: None };
+        assert_eq!(policy(endpoint)["Statement"].get("Condition"), None);
     }
 }

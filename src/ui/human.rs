@@ -11,6 +11,7 @@ use crate::engine::plan::{Action, Plan};
 use crate::engine::resource::Address;
 use crate::events::{EndpointSource, Event, Phase, StepOutcome};
 use crate::local::{DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY};
+use crate::verify::{Check, CheckId, CheckResult};
 
 /// A resource that waits longer than this in all says so, even when nobody asked for details.
 const WORTH_A_WORD: Duration = Duration::from_secs(2);
@@ -31,6 +32,8 @@ pub(super) struct Human {
     asked: bool,
     /// What each resource has waited so far, while it is worked on.
     waited: BTreeMap<Address, Duration>,
+    /// What the latest check that waits has waited so far.
+    check_waited: Option<(CheckId, Duration)>,
 }
 
 impl Human {
@@ -46,6 +49,7 @@ impl Human {
             relay_is_building: false,
             asked: false,
             waited: BTreeMap::new(),
+            check_waited: None,
         }
     }
 
@@ -82,6 +86,7 @@ impl Human {
             }
             Phase::Observing => self.bars.phase("looking at what is there"),
             Phase::Applying => self.bars.end_phase(),
+            Phase::Checking => self.bars.phase("trying the stack out"),
             Phase::Verifying => self.bars.phase("looking whether anything is left"),
         }
     }
@@ -132,6 +137,31 @@ impl Human {
         let becomes_noticeable = before < WORTH_A_WORD && now >= WORTH_A_WORD;
         if (self.bars.are_drawn() && now >= WORTH_A_WORD) || (becomes_noticeable && !self.verbose) {
             self.bars.update(address, &format!("waiting  {address}: {}", text::shortened(reason, REASON_LENGTH)));
+        }
+    }
+
+    /// The checks are what `verify` is for; after `up`, only what is wrong is worth a line.
+    fn check(&self, check: &Check) {
+        let is_result = self.command == "verify";
+        if is_result {
+            self.out_all(text::check(self.out, check));
+        } else if self.verbose || matches!(check.result, CheckResult::Failed { .. }) {
+            self.err_all(text::check(self.err, check));
+        }
+    }
+
+    fn check_waiting(&mut self, check: CheckId, reason: &str, attempt: u32, delay: Duration) {
+        let before = self.check_waited.filter(|(id, _)| *id == check).map(|(_, waited)| waited).unwrap_or_default();
+        let now = before + delay;
+        self.check_waited = Some((check, now));
+        let reason = text::shortened(reason, REASON_LENGTH);
+        if self.verbose {
+            let delay = text::duration(delay);
+            self.err(&format!("waiting  {check}: {reason} (try {attempt}, next in {delay})"));
+        } else if self.bars.are_drawn() {
+            self.bars.phase_detail(&format!("waiting  {check}: {reason}"));
+        } else if before < WORTH_A_WORD && now >= WORTH_A_WORD {
+            self.err(&format!("waiting  {check}: {reason}"));
         }
     }
 
@@ -232,6 +262,19 @@ impl Renderer for Human {
                 self.step_finished(*address, *action, *outcome, Duration::from_millis(*elapsed_ms));
                 if let Some(problem) = problem {
                     self.err(&format!("         {}", text::harmless(&problem.to_string())));
+                }
+            }
+            Event::Check(check) => self.check(check),
+            Event::CheckWaiting { check, reason, attempt, delay_ms } => {
+                self.check_waiting(*check, reason, *attempt, Duration::from_millis(*delay_ms));
+            }
+            Event::Verified { summary } => {
+                self.bars.end_phase();
+                let summary = text::checks_summary(summary);
+                if self.command == "verify" {
+                    self.out(&summary);
+                } else {
+                    self.err(&summary);
                 }
             }
             Event::Question { text } => {

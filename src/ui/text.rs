@@ -11,6 +11,7 @@ use crate::engine::plan::{Action, Plan, Step};
 use crate::engine::status::{ResourceStatus, State};
 use crate::events::PolicyKind;
 use crate::permissions::{Document, MANAGED_POLICY_LIMIT};
+use crate::verify::{Check, CheckResult, Summary};
 
 /// Longest value that is shown whole.
 const LONGEST_VALUE: usize = 72;
@@ -168,6 +169,37 @@ pub(super) fn status_summary(resources: &[ResourceStatus]) -> String {
         if count(state) > 0 {
             words.push_str(&format!(", {} {word}", count(state)));
         }
+    }
+    words
+}
+
+/// One line for a check; cause and remedy indented below, where it failed.
+pub(super) fn check(paint: Paint, check: &Check) -> Vec<String> {
+    let elapsed = paint.faint(&duration(Duration::from_millis(check.elapsed_ms)));
+    let line = |word: String, said: &str| format!("{word}  {:<9}  {}", check.check, harmless(said));
+    match &check.result {
+        CheckResult::Ok { seen, .. } => vec![format!("{}  {elapsed}", line(paint.good("ok     "), seen))],
+        CheckResult::Skipped { reason } => vec![line(paint.faint("skipped"), reason)],
+        CheckResult::Failed { seen, cause, remedy } => vec![
+            format!("{}  {elapsed}", line(paint.bad("failed "), seen)),
+            format!("           expected: {}", check.expected),
+            format!("           cause: {}", harmless(cause)),
+            format!("           {} {}", paint.strong("remedy:"), harmless(remedy)),
+        ],
+    }
+}
+
+pub(super) fn checks_summary(summary: &Summary) -> String {
+    let checks = |count: usize| if count == 1 { "1 check".to_owned() } else { format!("{count} checks") };
+    let mut words = match summary.failed.len() {
+        0 => format!("{} passed", checks(summary.passed)),
+        failed => format!("{} failed, {} passed", checks(failed), summary.passed),
+    };
+    if !summary.skipped.is_empty() {
+        words.push_str(&format!(", {} skipped", summary.skipped.len()));
+    }
+    if let Some(round_trip) = summary.round_trip_ms {
+        words.push_str(&format!(", message round trip {round_trip} ms"));
     }
     words
 }

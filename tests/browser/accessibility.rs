@@ -24,48 +24,93 @@ fn axe() -> Outcome<String> {
     })
 }
 
-async fn assert_accessible(page: &Page, axe: &str, state: &str) -> Outcome {
-    page.evaluate(axe, vec![]).await?;
-    let objections = page.evaluate_later(RUN_AXE, vec![]).await?;
-    assert_eq!(objections, Value::Array(vec![]), "{state}");
-    let fits = "return String(document.documentElement.scrollWidth <= innerWidth)";
-    assert_eq!(page.read(fits, vec![]).await?, "true", "{state}: the page is wider than the screen");
-    Ok(())
+/// One person's page, and what axe-core has to say about it.
+struct Looked<'a> {
+    page: Page,
+    axe: &'a str,
+    name: &'a str,
+}
+
+impl Looked<'_> {
+    /// Keeps a picture of it, too: what can be measured is not all there is to see.
+    async fn assert_accessible(&self, state: &str) -> Outcome {
+        self.page.take_screenshot(&format!("{}-{state}", self.name)).await?;
+        self.page.evaluate(self.axe, vec![]).await?;
+        let objections = self.page.evaluate_later(RUN_AXE, vec![]).await?;
+        assert_eq!(objections, Value::Array(vec![]), "{state}");
+        let fits = "return String(document.documentElement.scrollWidth <= innerWidth)";
+        assert_eq!(self.page.read(fits, vec![]).await?, "true", "{state}: the page is wider than the screen");
+        Ok(())
+    }
+}
+
+async fn assert_every_state_is_accessible(caller: (&str, Settings), callee: (&str, Settings)) -> Outcome {
+    let site = Site::get()?;
+    let axe = axe()?;
+    let look = async |(name, settings)| Outcome::Ok(Looked { page: open(&site, settings).await?, axe: &axe, name });
+    let (caller, callee) = tokio::try_join!(look(caller), look(callee))?;
+    let callee_id = callee.page.connection_id().await?;
+    caller.page.connection_id().await?;
+    caller.assert_accessible("ready").await?;
+    callee.assert_accessible("ready").await?;
+    for button in ["showCode", "preview"] {
+        caller.page.press(button).await?;
+    }
+    caller.page.wait_until("!document.getElementById('code').hidden").await?;
+    caller.page.wait_for_frames("previewVideo", 1).await?;
+    // As with a TURN server.
+    caller.page.evaluate("document.getElementById('privacy').hidden = false", vec![]).await?;
+    caller.assert_accessible("lobby").await?;
+    caller.page.evaluate("document.getElementById('privacy').scrollIntoView()", vec![]).await?;
+    caller.page.take_screenshot(&format!("{}-lobby-below", caller.name)).await?;
+    caller.page.press("showCode").await?;
+    caller.page.call(&callee_id).await?;
+    callee.page.wait_for_state("ringing").await?;
+    callee.assert_accessible("ringing").await?;
+    caller.assert_accessible("calling").await?;
+    callee.page.press("accept").await?;
+    tokio::try_join!(caller.page.wait_for_state("connected"), callee.page.wait_for_state("connected"))?;
+    caller.page.wait_until("!document.getElementById('talk').hidden").await?;
+    caller.page.wait_for_frames("remoteVideo", 1).await?;
+    caller.assert_accessible("call").await?;
+    for button in ["mute", "camera", "talk"] {
+        caller.page.press(button).await?;
+    }
+    caller.page.type_keys("hello\u{e007}").await?;
+    callee.page.wait_until("document.getElementById('messages').textContent !== ''").await?;
+    caller.page.evaluate("document.getElementById('details').open = true", vec![]).await?;
+    caller.assert_accessible("call-muted").await?;
+    callee.assert_accessible("call-with-somebody-muted").await?;
+    callee.page.press("hangup").await?;
+    caller.page.wait_for_state("ended").await?;
+    caller.assert_accessible("ended").await
 }
 
 #[tokio::test]
-async fn every_state_of_the_page_is_accessible() -> Outcome {
-    let site = Site::get()?;
-    let axe = axe()?;
+async fn every_state_is_accessible_on_the_narrowest_phone_and_a_dark_desktop() -> Outcome {
     let phone = Settings { screen: Screen::Phone, languages: "ko", ..Settings::default() };
-    let dark = Settings { screen: Screen::DarkDesktop, ..Settings::default() };
-    let (caller, callee) = tokio::try_join!(open(&site, phone), open(&site, dark))?;
-    assert_eq!(caller.read("return String(innerWidth)", vec![]).await?, "320");
-    let is_dark = "return String(matchMedia('(prefers-color-scheme: dark)').matches)";
-    assert_eq!(callee.read(is_dark, vec![]).await?, "true");
-    let callee_id = callee.connection_id().await?;
-    caller.connection_id().await?;
-    assert_accessible(&caller, &axe, "ready").await?;
-    caller.press("preview").await?;
-    caller.wait_for_frames("previewVideo", 1).await?;
-    assert_accessible(&caller, &axe, "lobby").await?;
-    caller.call(&callee_id).await?;
-    callee.wait_for_state("ringing").await?;
-    assert_accessible(&callee, &axe, "ringing").await?;
-    assert_accessible(&caller, &axe, "calling").await?;
-    callee.press("accept").await?;
-    tokio::try_join!(caller.wait_for_state("connected"), callee.wait_for_state("connected"))?;
-    caller.wait_until("!document.getElementById('talk').hidden").await?;
-    for button in ["mute", "camera", "talk"] {
-        caller.press(button).await?;
+    let desktop = Settings { screen: Screen::DarkDesktop, ..Settings::default() };
+    assert_every_state_is_accessible(("phone", phone), ("dark-desktop", desktop)).await
+}
+
+#[tokio::test]
+async fn every_state_is_accessible_on_a_desktop_and_a_dark_phone() -> Outcome {
+    let desktop = Settings::default();
+    let phone = Settings { screen: Screen::DarkPhone, ..Settings::default() };
+    assert_every_state_is_accessible(("desktop", desktop), ("dark-phone", phone)).await
+}
+
+/// Otherwise the two tests above would look at one and the same page.
+#[tokio::test]
+async fn the_screens_are_as_dark_and_as_narrow_as_they_are_called() -> Outcome {
+    let site = Site::get()?;
+    let size_and_scheme =
+        "return innerWidth + (matchMedia('(prefers-color-scheme: dark)').matches ? ' dark' : ' light')";
+    for (screen, expected) in [(Screen::Phone, "320 light"), (Screen::DarkPhone, "390 dark")] {
+        let page = open(&site, Settings { screen, ..Settings::default() }).await?;
+        assert_eq!(page.read(size_and_scheme, vec![]).await?, expected);
     }
-    caller.type_keys("hello\u{e007}").await?;
-    callee.wait_until("document.getElementById('messages').textContent !== ''").await?;
-    caller.evaluate("document.getElementById('details').open = true", vec![]).await?;
-    for (page, state) in [(&caller, "connected"), (&callee, "connected to somebody who is muted")] {
-        assert_accessible(page, &axe, state).await?;
-    }
-    callee.press("hangup").await?;
-    caller.wait_for_state("ended").await?;
-    assert_accessible(&caller, &axe, "ended").await
+    let desktop = open(&site, Settings { screen: Screen::DarkDesktop, ..Settings::default() }).await?;
+    assert!(desktop.read(size_and_scheme, vec![]).await?.ends_with("dark"));
+    Ok(())
 }

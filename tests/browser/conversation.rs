@@ -8,16 +8,21 @@ use crate::{FRAMES, Outcome, open, open_two};
 /// Two pages in a call with each other.
 pub(crate) async fn connected(site: &Site) -> Outcome<(Page, Page)> {
     let (caller, callee) = open_two(site).await?;
-    let callee_id = callee.connection_id().await?;
-    caller.connection_id().await?;
-    caller.call(&callee_id).await?;
+    tokio::try_join!(caller.connection_id(), callee.connection_id())?;
+    connect(&caller, &callee).await?;
+    Ok((caller, callee))
+}
+
+/// One calls, the other accepts.
+pub(crate) async fn connect(caller: &Page, callee: &Page) -> Outcome {
+    caller.call(&callee.value("localConnectionId").await?).await?;
     callee.wait_for_state("ringing").await?;
     callee.press("accept").await?;
     tokio::try_join!(caller.wait_for_state("connected"), callee.wait_for_state("connected"))?;
     // Each page knows that the other is of its kind.
     let friendly = "!document.getElementById('talk').hidden";
     tokio::try_join!(caller.wait_until(friendly), callee.wait_until(friendly))?;
-    Ok((caller, callee))
+    Ok(())
 }
 
 fn shows(words: &str) -> String {

@@ -1,5 +1,7 @@
 //! The call page as a person uses it: waits are events on the page, never pauses.
 
+use std::path::Path;
+
 use fantoccini::Locator;
 use serde_json::{Value, json};
 
@@ -25,14 +27,43 @@ const WAIT_FOR_FRAMES: &str = r#"
     video.requestVideoFrameCallback(next);
 "#;
 
+/// Keeps hold of the page's latest peer connection, and says what it has decoded: Firefox's players count no frames.
+const COUNT_DECODED: &str = r#"
+    const Native = window.RTCPeerConnection;
+    let latest = null;
+    window.RTCPeerConnection = class extends Native {
+        constructor(...options) { super(...options); latest = this; }
+    };
+    window.decodedFrames = async () => {
+        const stats = [...((await latest?.getStats())?.values() ?? [])];
+        const video = stats.filter(({ type, kind }) => type === "inbound-rtp" && kind === "video");
+        return video.reduce((total, { framesDecoded }) => total + (framesDecoded ?? 0), 0);
+    };
+"#;
+
+/// Calls back when so many further frames from the other side are decoded.
+const WAIT_FOR_DECODED: &str = r#"
+    const [wanted, done] = arguments;
+    let [last, grown] = [Infinity, 0];
+    const look = async () => {
+        // Firefox counts anew when ICE restarts.
+        const now = await decodedFrames();
+        grown += Math.max(0, now - last);
+        last = now;
+        return grown >= wanted ? done(true) : setTimeout(look, 50);
+    };
+    look();
+"#;
+
 pub(crate) struct Page {
     browser: Browser,
 }
 
 impl Page {
     pub(crate) async fn open(browser: Browser, url: &str) -> Outcome<Self> {
-        browser.client.goto(url).await?;
-        Ok(Self { browser })
+        let page = Self { browser };
+        page.load(url).await?;
+        Ok(page)
     }
 
     pub(crate) async fn close(self) -> Outcome {
@@ -60,11 +91,6 @@ impl Page {
         Ok(self.browser.client.find(Locator::Id(id)).await?.click().await?)
     }
 
-    /// Presses where it stands at that moment: the page may be moving it.
-    pub(crate) async fn press_by_script(&self, id: &str) -> Outcome {
-        self.evaluate("document.getElementById(arguments[0]).click()", vec![json!(id)]).await.map(drop)
-    }
-
     pub(crate) async fn state(&self) -> Outcome<String> {
         self.read("return document.getElementById('state').dataset.state", vec![]).await
     }
@@ -85,12 +111,6 @@ impl Page {
         self.read("return document.getElementById(arguments[0]).value", vec![json!(id)]).await
     }
 
-    pub(crate) async fn frames_decoded(&self, video: &str) -> Outcome<u64> {
-        let script = "return document.getElementById(arguments[0]).getVideoPlaybackQuality().totalVideoFrames";
-        let frames = self.evaluate(script, vec![json!(video)]).await?;
-        frames.as_u64().ok_or_else(|| format!("not a number of frames: {frames}").into())
-    }
-
     pub(crate) async fn wait_for_state(&self, state: &str) -> Outcome {
         self.wait(&format!("state {state}"), WAIT_FOR_STATE, vec![json!(state)]).await
     }
@@ -101,6 +121,11 @@ impl Page {
 
     pub(crate) async fn wait_for_frames(&self, video: &str, frames: u64) -> Outcome {
         self.wait(&format!("{frames} frames in #{video}"), WAIT_FOR_FRAMES, vec![json!(video), json!(frames)]).await
+    }
+
+    /// Waits until so many further frames from the other side are decoded.
+    pub(crate) async fn wait_for_decoded_frames(&self, frames: u64) -> Outcome {
+        self.wait(&format!("{frames} further decoded frames"), WAIT_FOR_DECODED, vec![json!(frames)]).await
     }
 
     /// Waits for a JavaScript expression about the page to be true.
@@ -121,7 +146,19 @@ impl Page {
     pub(crate) async fn go_to(&self, url: &str) -> Outcome {
         // A change of the fragment alone does not load the page.
         self.browser.client.goto("about:blank").await?;
-        Ok(self.browser.client.goto(url).await?)
+        self.load(url).await
+    }
+
+    async fn load(&self, url: &str) -> Outcome {
+        self.browser.client.goto(url).await?;
+        self.evaluate(COUNT_DECODED, vec![]).await.map(drop)
+    }
+
+    /// Kept where test output is, for people to look at.
+    pub(crate) async fn take_screenshot(&self, name: &str) -> Outcome {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("screenshots");
+        std::fs::create_dir_all(&folder)?;
+        Ok(std::fs::write(folder.join(format!("{name}.png")), self.browser.client.screenshot().await?)?)
     }
 
     /// The answer of a script that calls its last argument with it.

@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use crate::conversation::connected;
+use crate::conversation::{connect, connected};
 use crate::page::Page;
 use crate::site::Site;
 use crate::{FRAMES, Outcome, open_two};
 
 /// Keeps hold of the page's socket and of what goes out on it.
-const LISTEN: &str = "
+pub(crate) const LISTEN: &str = "
     window.sent = [];
     const send = WebSocket.prototype.send;
     WebSocket.prototype.send = function (frame) {
@@ -22,13 +22,13 @@ const CUTS: usize = 3;
 async fn assert_both_still_play(one: &Page, other: &Page) -> Outcome {
     for page in [one, other] {
         assert_eq!(page.state().await?, "connected");
-        page.wait_for_frames("remoteVideo", FRAMES).await?;
+        page.wait_for_decoded_frames(FRAMES).await?;
     }
     Ok(())
 }
 
 /// Ends the page's socket, and waits until the other page knows the new id.
-async fn cut_socket(page: &Page, other: &Page) -> Outcome<String> {
+pub(crate) async fn cut_socket(page: &Page, other: &Page) -> Outcome<String> {
     let before = page.value("localConnectionId").await?;
     page.evaluate("window.socket.close()", vec![]).await?;
     page.wait_until(&format!("!['', {before:?}].includes(document.getElementById('localConnectionId').value)")).await?;
@@ -41,19 +41,13 @@ async fn cut_socket(page: &Page, other: &Page) -> Outcome<String> {
 async fn a_call_goes_on_when_sockets_are_cut_and_hangs_up_by_the_new_id() -> Outcome {
     let site = Site::get()?;
     let (caller, callee) = open_two(&site).await?;
-    let callee_id = callee.connection_id().await?;
+    let mut id = callee.connection_id().await?;
     caller.connection_id().await?;
     for page in [&caller, &callee] {
         page.evaluate(LISTEN, vec![]).await?;
     }
-    caller.call(&callee_id).await?;
-    callee.wait_for_state("ringing").await?;
-    callee.press("accept").await?;
-    tokio::try_join!(caller.wait_for_state("connected"), callee.wait_for_state("connected"))?;
-    let friendly = "!document.getElementById('talk').hidden";
-    tokio::try_join!(caller.wait_until(friendly), callee.wait_until(friendly))?;
+    connect(&caller, &callee).await?;
 
-    let mut id = callee_id;
     for _ in 0..CUTS {
         cut_socket(&caller, &callee).await?;
         id = cut_socket(&callee, &caller).await?;

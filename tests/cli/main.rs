@@ -8,3 +8,4 @@ mod lifecycle;
 mod policy;
 mod program;
 mod signals;
+mod verify;

@@ -192,6 +192,11 @@ macro_rules! snapshot {
                 (r"port \d{5}", "port PORT"),
                 (r"\d+\.\d s", "N.N s"),
                 (r"(/execute-api/|api {8})[a-z0-9]{10}", "${1}API-ID"),
+                (r"\b[0-9.]+ ms\b", "N ms"),
+                (r"(_ms.:)[0-9.]+", "${1}0"),
+                (r"\d+ files\b", "N files"),
+                (r"(.version.:)[^,}]+", "${1}VERSION"),
+                (r#"("api_id":)"[a-z0-9]{10}""#, "${1}API-ID"),
                 (r"/\S*/\.tmp[A-Za-z0-9]+", "DIRECTORY"),
             ],
         }, {

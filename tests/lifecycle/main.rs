@@ -13,6 +13,7 @@ mod faults;
 mod foreign;
 mod interruption;
 mod protocol;
+mod verify;
 mod whole;
 
 use deployed::{Account, Client, account};

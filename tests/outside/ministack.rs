@@ -49,6 +49,8 @@ async fn another_emulator_carries_a_stack_from_up_to_teardown() -> Outcome {
     let page = get(text("site_url")?).await?;
     assert_eq!((page.status, page.content_type.as_str()), (200, "text/html; charset=utf-8"));
     relays(text("websocket_url")?).await?;
+    let (code, end) = run(&["verify"]).await?;
+    assert_eq!((code, &end["ok"]), (Some(0), &json!(true)), "{end}");
 
     let (code, end) = run(&["plan", "--exit-code"]).await?;
     assert_eq!((code, &end["changed"]), (Some(0), &json!(false)), "{end}");

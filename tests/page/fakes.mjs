@@ -109,6 +109,7 @@ export class FakePeer {
   transceivers = [];
   transport = { state: "connected" };
   restarts = 0;
+  received = 0;
   closed = false;
 
   constructor() {
@@ -137,6 +138,11 @@ export class FakePeer {
 
   getTransceivers() {
     return this.transceivers;
+  }
+
+  async getStats() {
+    const inbound = { type: "inbound-rtp", packetsReceived: this.received };
+    return new Map([["audio", inbound], ["path", { type: "transport", packetsReceived: performance.now() }]]);
   }
 
   getReceivers() {

@@ -101,7 +101,7 @@ impl Act {
     async fn execute(self, rig: &Rig, session: &Session<'_>) -> Result<Ending, Diagnostic> {
         let (page, relay) = (rig.page.clone(), rig.relay.clone());
         match self {
-            Self::Up => up::converge(session, page, relay, false).await,
+            Self::Up => up::converge(session, page, relay).await,
             Self::Plan => {
                 let survey = session.survey(session.graph(page, Some(relay)), Goal::Present).await?;
                 drop(survey);

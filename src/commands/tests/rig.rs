@@ -167,7 +167,7 @@ impl Rig {
     pub(super) async fn up_with(&self, events: Events) -> Result<Ending, Diagnostic> {
         let run = Run { events, cancel: CancellationToken::new() };
         let session = self.session(&run).await?;
-        let mut ending = up::converge(&session, self.page.clone(), self.relay.clone(), false).await?;
+        let mut ending = up::converge(&session, self.page.clone(), self.relay.clone()).await?;
         ending.problem.take().map_or(Ok(ending), Err)
     }
 

@@ -174,17 +174,21 @@ pub(super) async fn torn_down(rig: &Rig, empty: &Value, late: bool) -> Result<()
     if left == *empty { Ok(()) } else { Err(shape::difference(empty, &left)) }
 }
 
+/// What the program's own thread has: a test's thread has a quarter of it, and a run without optimisation needs more.
+const STACK: usize = 8 * 1024 * 1024;
+
 /// Runs cases on as many threads as the machine has processors.
 pub(super) fn side_by_side<Case: Sync>(cases: &[Case], run: impl Fn(&Case) + Sync) {
     let next = AtomicUsize::new(0);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..threads {
-            scope.spawn(|| {
+            let work = || {
                 while let Some(case) = cases.get(next.fetch_add(1, Ordering::Relaxed)) {
                     run(case);
                 }
-            });
+            };
+            std::thread::Builder::new().stack_size(STACK).spawn_scoped(scope, work).unwrap();
         }
     });
 }

@@ -1,0 +1,418 @@
+//! From what a visitor saw to why, and to what to do about it: each symptom has its suspects among the resources.
+
+use std::collections::BTreeSet;
+
+use super::symptom::{Opening, Symptom};
+use crate::engine::outputs::Outputs;
+use crate::engine::resource::Address;
+use crate::engine::status::{ResourceStatus, State};
+use crate::resources::{BUCKET, FUNCTION, INTEGRATION, OBJECTS, PERMISSION, ROLE, ROLE_POLICY, ROUTE, STAGE};
+
+/// The stack as the deployer sees it.
+#[derive(Debug)]
+pub(crate) enum Survey {
+    Seen {
+        resources: Vec<ResourceStatus>,
+        /// Keys of the objects in the bucket.
+        files: BTreeSet<String>,
+    },
+    /// These credentials could not look; why.
+    Unseen(String),
+}
+
+/// What a person is told beside what was seen.
+#[derive(Debug)]
+pub(crate) struct Advice<'a> {
+    pub(crate) outputs: &'a Outputs,
+    /// `webrtc-aws up …`, for this stack in this place.
+    pub(crate) up: String,
+}
+
+/// A resource that causes a symptom when it is missing, or when one of these fields differs.
+struct Suspect {
+    address: Address,
+    missing: &'static str,
+    drifted: &'static [(&'static str, &'static str)],
+}
+
+const CLOSED_BUCKET: &[Suspect] = &[
+    Suspect {
+        address: BUCKET,
+        missing: "the bucket is not there",
+        drifted: &[
+            (
+                "public_access_block.restrict_public_buckets",
+                "the bucket's public access block has RestrictPublicBuckets on, which keeps everyone out",
+            ),
+            ("policy", "the bucket's policy does not let everyone read its objects"),
+            (
+                "public_access_block.block_public_policy",
+                "the bucket's public access block has BlockPublicPolicy on, which refuses a policy that would",
+            ),
+        ],
+    },
+    Suspect { address: OBJECTS, missing: "the page's files are not in the bucket", drifted: &[] },
+];
+
+const OPEN_BUCKET: &[Suspect] = &[Suspect {
+    address: BUCKET,
+    missing: "the bucket is not this stack's",
+    drifted: &[
+        ("policy", "the bucket's policy permits more than reading the page over https"),
+        ("public_access_block.block_public_acls", "the bucket takes public ACLs"),
+        ("public_access_block.ignore_public_acls", "the bucket honours public ACLs"),
+    ],
+}];
+
+const CONFIGURATION: &[Suspect] = &[Suspect {
+    address: OBJECTS,
+    missing: "the page's files are not in the bucket",
+    drifted: &[("files[\"config.js\"]", "config.js is not the one that was generated for this stack")],
+}];
+
+const STAGE_DEPLOYMENT: (&str, &str) =
+    ("deployment", "the stage serves no deployment of this stack's, or an older one, or none at all");
+
+const NO_STAGE: &[Suspect] = &[Suspect {
+    address: STAGE,
+    missing: "the API has no stage of this name",
+    drifted: &[
+        ("name", "the API has no stage of this name"),
+        STAGE_DEPLOYMENT,
+        ("throttling_rate", "the stage's throttling differs from the wanted one"),
+        ("throttling_burst", "the stage's throttling differs from the wanted one"),
+    ],
+}];
+
+const NO_ROUTE: &[Suspect] = &[
+    Suspect {
+        address: ROUTE,
+        missing: "the API has no $default route",
+        drifted: &[("target", "the $default route does not lead to the relay's integration")],
+    },
+    Suspect { address: STAGE, missing: "the API has no stage of this name", drifted: &[STAGE_DEPLOYMENT] },
+];
+
+const NO_RELAY: &[Suspect] = &[
+    Suspect {
+        address: FUNCTION,
+        missing: "the relay's function is not there",
+        drifted: &[
+            ("state", "the relay's function is not ready for calls"),
+            ("role", "the relay's function runs under another role"),
+            ("environment", "the relay's environment is not as it should be"),
+            ("runtime", "the relay's function has another runtime"),
+            ("architecture", "the relay's function runs on another processor than it was built for"),
+        ],
+    },
+    Suspect {
+        address: PERMISSION,
+        missing: "the function's policy has no statement that lets this API call it (lambda:InvokeFunction)",
+        drifted: &[(
+            "",
+            "the statement that should let this API call the function (lambda:InvokeFunction) is another one",
+        )],
+    },
+    Suspect {
+        address: INTEGRATION,
+        missing: "the API has no integration with the relay's function",
+        drifted: &[("", "the API's integration does not lead to the relay's function")],
+    },
+    Suspect {
+        address: ROLE,
+        missing: "the relay's role is not there",
+        drifted: &[("", "Lambda may not assume the relay's role")],
+    },
+];
+
+const NO_ANSWER: &[Suspect] = &[
+    Suspect {
+        address: ROUTE,
+        missing: "the API has no $default route",
+        drifted: &[
+            ("route_response", "the $default route has no route response, so what the relay answers is dropped"),
+            (
+                "route_response_selection_expression",
+                "the $default route selects no route response, so what the relay answers is dropped",
+            ),
+        ],
+    },
+    Suspect { address: STAGE, missing: "the API has no stage of this name", drifted: &[STAGE_DEPLOYMENT] },
+];
+
+const NOT_PERMITTED: &[Suspect] = &[
+    Suspect {
+        address: ROLE_POLICY,
+        missing: "the relay's role has no inline policy that permits execute-api:ManageConnections on this stage",
+        drifted: &[(
+            "",
+            "the inline policy of the relay's role is not the one that permits execute-api:ManageConnections",
+        )],
+    },
+    Suspect { address: ROLE, missing: "the relay's role is not there", drifted: &[] },
+    Suspect {
+        address: FUNCTION,
+        missing: "the relay's function is not there",
+        drifted: &[
+            ("role", "the relay's function runs under another role"),
+            ("environment", "the relay posts to another API or stage than this one"),
+        ],
+    },
+];
+
+impl Advice<'_> {
+    /// Cause and remedy.
+    pub(super) fn explain(&self, symptom: &Symptom, survey: Option<&Survey>) -> (String, String) {
+        let (resources, files) = match survey {
+            Some(Survey::Seen { resources, files }) => (resources.as_slice(), Some(files)),
+            Some(Survey::Unseen(why)) => {
+                let (cause, remedy) = self.without_a_suspect(symptom);
+                return (format!("{cause} (the stack itself could not be looked at: {why})"), remedy);
+            }
+            None => (&[] as &[_], None),
+        };
+        let (suspects, file) = suspects(symptom);
+        let mut causes: Vec<String> = suspects.iter().flat_map(|suspect| suspect.charges(resources)).collect();
+        // A file that is not in the bucket is refused like one that nobody may read (AWS-FACTS E2).
+        let key = file.map(|file| self.key(file));
+        let is_gone = |key: &str| files.is_some_and(|files| !files.contains(key));
+        if let (true, Some(key)) = (causes.is_empty(), key.filter(|key| is_gone(key))) {
+            causes.push(format!("the bucket has no object {key:?}"));
+            if let Symptom::BrokenLink { loaded_by, .. } = symptom {
+                let loaded_by = self.key(loaded_by);
+                let remedy = format!(
+                    "correct the link in {loaded_by}, or add the file to the page's directory; then run '{}', with the options \
+                     that it was deployed with, which also puts a lost file back",
+                    self.up
+                );
+                return (causes.remove(0), remedy);
+            }
+        }
+        if causes.is_empty() {
+            return self.without_a_suspect(symptom);
+        }
+        (causes.join("; "), self.repair(symptom))
+    }
+
+    /// An object's key: without the bucket, where that is part of the path.
+    fn key<'f>(&self, file: &'f str) -> &'f str {
+        file.strip_prefix(&self.outputs.bucket).and_then(|rest| rest.strip_prefix('/')).unwrap_or(file)
+    }
+
+    fn repair(&self, symptom: &Symptom) -> String {
+        let repair = format!(
+            "run '{}', with the options that it was deployed with: it repairs this; 'webrtc-aws plan' shows what it will change",
+            self.up
+        );
+        match symptom {
+            Symptom::TooOpen(Opening::Writing { object, .. }) => format!("{repair}. {}", self.left(object)),
+            _ => repair,
+        }
+    }
+
+    fn left(&self, object: &str) -> String {
+        format!("Then delete what this check left: aws s3 rm s3://{}/{object}", self.outputs.bucket)
+    }
+
+    /// Where nothing of the stack is out of place.
+    fn without_a_suspect(&self, symptom: &Symptom) -> (String, String) {
+        let again = "run 'webrtc-aws verify' again in a minute";
+        let log = format!("look at the relay's log group {}", self.outputs.log_group);
+        let (cause, remedy) = match symptom {
+            Symptom::Unreachable { .. } => (
+                "this machine does not reach the stack, or its host name is not known everywhere yet".to_owned(),
+                format!("check the network, DNS and any proxy; {again}"),
+            ),
+            Symptom::NotServed { .. } | Symptom::BrokenLink { .. } => (
+                "nothing in the stack forbids it: a change may still be spreading, or the account or its organization blocks public \
+                 buckets"
+                    .to_owned(),
+                format!("{again}; if it stays, look at S3's 'Block Public Access settings for this account'"),
+            ),
+            Symptom::WrongType { .. } => (
+                "S3 serves what the object was uploaded with, and browsers refuse it".to_owned(),
+                format!("run '{}', with the options that it was deployed with; a file's name decides its type", self.up),
+            ),
+            Symptom::WrongConfig(_) => (
+                "config.js is not the one that was generated for this stack".to_owned(),
+                format!("run '{}', with the options that it was deployed with: it generates config.js anew", self.up),
+            ),
+            Symptom::TooManyFiles(_) => {
+                ("its links lead in a circle of ever new names".to_owned(), "look at the links of its modules".to_owned())
+            }
+            Symptom::HandshakeRefused(429) => (
+                "more connections or messages than the stage or the account lets through".to_owned(),
+                format!("{again}; raise --throttle-rate or the account's quota if that is its usual load"),
+            ),
+            Symptom::HandshakeRefused(_) => (
+                "nothing in the stack forbids it: a new stage may still be spreading, or somebody added a $connect route".to_owned(),
+                format!("{again}; if it stays, look at the API {} in the API Gateway console", self.outputs.api_id),
+            ),
+            Symptom::Service(_) | Symptom::NoAnswer(_) | Symptom::NotDelivered(_) => (
+                "the stack is as it should be, so the relay itself fails or takes too long".to_owned(),
+                format!("{log}; {again}"),
+            ),
+            Symptom::RelayError(code) => match code.as_str() {
+                "not_permitted" => (
+                    "the relay may not post to the stage's connections, though its policy is as it should be: a new policy needs \
+                     seconds, now and then minutes"
+                        .to_owned(),
+                    format!("{again}; if it stays, a permissions boundary or an organization policy may forbid it"),
+                ),
+                "throttled" => {
+                    ("more messages than the stage or the account lets through".to_owned(), again.to_owned())
+                }
+                _ => ("the relay could not do what it was asked".to_owned(), format!("{log}; {again}")),
+            },
+            Symptom::NoError(_) | Symptom::WrongAnswer { .. } => (
+                "what answers is no relay of this version".to_owned(),
+                format!("run '{}': it brings the relay up to date", self.up),
+            ),
+            Symptom::Closed(_) => ("the connection did not last".to_owned(), format!("{log}; {again}")),
+            Symptom::TooOpen(Opening::Writing { object, .. }) => (
+                "something lets everybody in that 'webrtc-aws plan' does not see: an ACL, an access point".to_owned(),
+                format!("look at the bucket {} in the S3 console. {}", self.outputs.bucket, self.left(object)),
+            ),
+            Symptom::TooOpen(_) => (
+                "something lets everybody in that 'webrtc-aws plan' does not see: an ACL, an access point".to_owned(),
+                format!("look at the bucket {} in the S3 console", self.outputs.bucket),
+            ),
+        };
+        (cause, remedy)
+    }
+}
+
+/// What may cause a symptom, the likeliest first, and the file that it is about.
+fn suspects(symptom: &Symptom) -> (&'static [Suspect], Option<&str>) {
+    match symptom {
+        Symptom::NotServed { file, .. } | Symptom::BrokenLink { file, .. } => (CLOSED_BUCKET, Some(file)),
+        Symptom::WrongConfig(_) => (CONFIGURATION, None),
+        Symptom::HandshakeRefused(_) => (NO_STAGE, None),
+        Symptom::Service(message) if message == "Forbidden" => (NO_ROUTE, None),
+        Symptom::Service(_) => (NO_RELAY, None),
+        Symptom::NoAnswer(_) => (NO_ANSWER, None),
+        Symptom::RelayError(code) if code == "not_permitted" => (NOT_PERMITTED, None),
+        Symptom::TooOpen(_) => (OPEN_BUCKET, None),
+        Symptom::Unreachable { .. }
+        | Symptom::WrongType { .. }
+        | Symptom::TooManyFiles(_)
+        | Symptom::NotDelivered(_)
+        | Symptom::RelayError(_)
+        | Symptom::NoError(_)
+        | Symptom::WrongAnswer { .. }
+        | Symptom::Closed(_) => (&[], None),
+    }
+}
+
+impl Suspect {
+    /// What speaks against it.
+    fn charges(&self, resources: &[ResourceStatus]) -> Vec<String> {
+        let Some(resource) = resources.iter().find(|resource| resource.address == self.address) else {
+            return Vec::new();
+        };
+        match resource.state {
+            State::Present => Vec::new(),
+            State::Missing => vec![self.missing.to_owned()],
+            State::Foreign | State::Ambiguous => {
+                vec![format!("{}: {}", self.address, resource.found.as_deref().unwrap_or("not this stack's"))]
+            }
+            State::Drifted => {
+                let differs = |field: &str| resource.changes.iter().any(|change| change.field.starts_with(field));
+                let charges = self.drifted.iter().filter(|(field, _)| differs(field));
+                charges.map(|(_, charge)| (*charge).to_owned()).collect()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+
+    use super::*;
+    use crate::aws::visitor::VisitError;
+    use crate::engine::diff::Change;
+
+    fn outputs() -> Outputs {
+        Outputs {
+            stack: "demo".into(),
+            account: "0".into(),
+            region: "us-east-1".into(),
+            site_url: "https://bucket.test/index.html".into(),
+            websocket_url: "wss://api.test/prod".into(),
+            api_id: "api".into(),
+            bucket: "bucket".into(),
+            function: "function".into(),
+            log_group: "/aws/lambda/function".into(),
+        }
+    }
+
+    fn explain(symptom: &Symptom, survey: &Survey) -> (String, String) {
+        let outputs = outputs();
+        Advice { outputs: &outputs, up: "webrtc-aws up demo".into() }.explain(symptom, Some(survey))
+    }
+
+    fn survey(resources: Vec<ResourceStatus>) -> Survey {
+        Survey::Seen { resources, files: BTreeSet::from(["index.html".to_owned()]) }
+    }
+
+    fn status(address: Address, state: State, fields: &[&str]) -> ResourceStatus {
+        let change = |field: &&str| Change { field: (*field).to_owned(), observed: Value::Null, desired: Value::Null };
+        ResourceStatus { address, state, changes: fields.iter().map(change).collect(), found: None }
+    }
+
+    #[test]
+    fn of_two_that_differ_the_one_that_explains_it_is_named() {
+        let both = survey(vec![
+            status(ROLE_POLICY, State::Missing, &[]),
+            status(BUCKET, State::Drifted, &["encryption", "policy"]),
+        ]);
+        let (cause, remedy) = explain(&Symptom::RelayError("not_permitted".into()), &both);
+        assert!(cause.contains("execute-api:ManageConnections") && !cause.contains("bucket"), "{cause}");
+        assert!(remedy.contains("webrtc-aws up demo"), "{remedy}");
+        let (cause, _) = explain(&Symptom::NotServed { file: "index.html".into(), status: 403 }, &both);
+        assert!(cause.contains("policy") && !cause.contains("role"), "{cause}");
+    }
+
+    #[test]
+    fn a_link_to_what_was_never_uploaded_is_told_from_a_closed_bucket() {
+        let link =
+            Symptom::BrokenLink { file: "bucket/gone.js".into(), loaded_by: "bucket/app.js".into(), status: 403 };
+        let (cause, remedy) = explain(&link, &survey(Vec::new()));
+        assert_eq!(cause, "the bucket has no object \"gone.js\"");
+        assert!(remedy.starts_with("correct the link in app.js"), "{remedy}");
+        let (cause, _) = explain(&link, &survey(vec![status(BUCKET, State::Drifted, &["policy"])]));
+        assert!(cause.contains("policy"), "{cause}");
+    }
+
+    #[test]
+    fn every_symptom_has_a_cause_and_a_remedy_even_when_nothing_is_out_of_place() {
+        let after = crate::verify::socket::ANSWER_PATIENCE;
+        let symptoms = [
+            Symptom::Unreachable { what: "x".into(), error: VisitError::TimedOut(after) },
+            Symptom::NotServed { file: "index.html".into(), status: 403 },
+            Symptom::WrongType { file: "x".into(), found: "y".into(), wanted: "z" },
+            Symptom::WrongConfig("x".into()),
+            Symptom::HandshakeRefused(403),
+            Symptom::HandshakeRefused(429),
+            Symptom::Service("Internal server error".into()),
+            Symptom::Service("Forbidden".into()),
+            Symptom::NoAnswer(after),
+            Symptom::NotDelivered(after),
+            Symptom::RelayError("not_permitted".into()),
+            Symptom::RelayError("unexpected".into()),
+            Symptom::NoError("peer_gone"),
+            Symptom::Closed(String::new()),
+            Symptom::TooOpen(Opening::Listing("/".into())),
+            Symptom::TooOpen(Opening::Writing { object: "x.txt".into(), status: 200 }),
+        ];
+        for symptom in symptoms {
+            for survey in [survey(Vec::new()), Survey::Unseen("no permission".into())] {
+                let (cause, remedy) = explain(&symptom, &survey);
+                assert!(!cause.is_empty() && !remedy.is_empty(), "{symptom:?}");
+                let is_written = matches!(&symptom, Symptom::TooOpen(Opening::Writing { .. }));
+                assert!(!is_written || remedy.contains("aws s3 rm s3://bucket/x.txt"), "{remedy}");
+            }
+        }
+    }
+}
