@@ -20,7 +20,7 @@ pub(crate) enum Purpose {
     Up,
     /// 'teardown'
     Teardown,
-    /// 'plan' and 'status'
+    /// 'plan', 'status' and 'verify'
     ReadOnly,
 }
 
@@ -50,6 +50,8 @@ pub(crate) enum Scope {
     Bucket,
     Objects,
     Role,
+    /// The role, also while it is not there.
+    RoleByName,
     /// The role, as far as an action could give it more rights than a permissions boundary allows.
     RoleRights,
     /// The role, as something that Lambda is given.
@@ -86,6 +88,7 @@ impl Scope {
             Self::Bucket => "Bucket",
             Self::Objects => "Objects",
             Self::Role => "Role",
+            Self::RoleByName => "FindRole",
             Self::RoleRights => "RoleRights",
             Self::PassedRole => "PassRoleToLambda",
             Self::Function => "Function",
@@ -101,7 +104,7 @@ impl Scope {
             Self::SuperfluousApiParts => "DeleteApiParts",
             Self::Api => "TaggedApi",
             Self::OtherRegions => "FindStackInOtherRegions",
-            Self::RoleInAnyRegion => "RoleInAnyRegion",
+            Self::RoleInAnyRegion => "FindRoleInAnyRegion",
         }
     }
 
@@ -110,8 +113,8 @@ impl Scope {
         match self {
             Self::Bucket => vec![of.bucket()],
             Self::Objects => vec![format!("{}/*", of.bucket())],
-            Self::Role => of.role_by_name(),
-            Self::RoleRights | Self::PassedRole => vec![of.role()],
+            Self::Role | Self::RoleRights | Self::PassedRole => vec![of.role()],
+            Self::RoleByName => of.role_by_name(),
             Self::Function => vec![of.function()],
             Self::LogGroupTags => vec![of.log_group()],
             Self::LogGroup => vec![format!("{}:*", of.log_group())],

@@ -3,7 +3,7 @@
 
 use super::Scope::{
     self, Api, ApiParts, ApiTagging, ApiTags, Apis, Bucket, Function, LogGroup, LogGroupTags, LogGroups, NewApi,
-    NewApiParts, Objects, OtherRegions, PassedRole, Role, RoleInAnyRegion, RoleRights, SuperfluousApiParts,
+    NewApiParts, Objects, OtherRegions, PassedRole, Role, RoleByName, RoleInAnyRegion, RoleRights, SuperfluousApiParts,
 };
 use super::{Permission, Purpose, When};
 
@@ -50,7 +50,7 @@ pub(crate) const TABLE: &[Permission] = &[
     row(Objects, "s3:DeleteObjectVersion", TEARDOWN, &["s3:DeleteObjects", "s3:DeleteObject"]),
     // Only where somebody's upload to the bucket was never finished.
     row(Objects, "s3:AbortMultipartUpload", TEARDOWN, &["s3:AbortMultipartUpload"]),
-    row(Role, "iam:GetRole", UP, &["iam:GetRole"]),
+    row(RoleByName, "iam:GetRole", UP, &["iam:GetRole"]),
     row(RoleInAnyRegion, "iam:GetRole", SEARCHERS, &["iam:GetRole"]),
     row(Role, "iam:GetRolePolicy", EVERYBODY, &["iam:GetRolePolicy"]),
     row(Role, "iam:ListRolePolicies", EVERYBODY, &["iam:ListRolePolicies"]),
@@ -108,6 +108,7 @@ pub(crate) const TABLE: &[Permission] = &[
             "apigateway:GetDeployments",
             "apigateway:GetDeployment",
             "apigateway:GetStages",
+            "apigateway:GetStage",
         ],
     ),
     row(NewApi, "apigateway:POST", UP, &["apigateway:CreateApi"]),
