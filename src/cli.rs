@@ -11,7 +11,8 @@ use url::Url;
 use crate::artifact::Architecture;
 use crate::config::{RelaySettings, Throttling};
 use crate::local::FaultRule;
-use crate::naming::{GatewayTemplate, StackName, StageName};
+use crate::naming::{GatewayTemplate, RolePath, StackName, StackPattern, StageName};
+use crate::permissions::Purpose;
 
 pub(crate) use values::StunChoice;
 
@@ -80,6 +81,13 @@ pub(crate) enum Command {
     /// API and relay. Deploy to it from another terminal with 'webrtc-aws up --local'; the AWS CLI works against it too.
     /// Everything in it is gone when it ends.
     Local(LocalOptions),
+
+    /// Print the IAM policy that these commands need, and nothing more than that
+    ///
+    /// The document goes to stdout, for a file or 'aws iam create-policy'. With --account and --region it needs no credentials and
+    /// no network; otherwise it is made for the account and region of the credentials that are there. With --github it is the
+    /// trust policy of a role for the pipelines of a GitHub repository instead.
+    Policy(PolicyOptions),
 
     /// Build the relay's zip for Lambda, and print where it is
     ///
@@ -269,6 +277,9 @@ pub(crate) struct ContentOptions {
           value_parser = values::log_retention)]
     pub(crate) log_retention: i32,
 
+    #[command(flatten)]
+    pub(crate) role: RoleOptions,
+
     /// How many messages a second the stage lets through, over all its connections: 1 to 10000
     ///
     /// The account's own limit counts too, and is shared by all its APIs: 10000 in most regions, 2500 in newer ones.
@@ -280,6 +291,56 @@ pub(crate) struct ContentOptions {
     #[arg(long, value_name = "MESSAGES", default_value_t = Throttling::default().burst,
           value_parser = values::throttle_burst)]
     pub(crate) throttle_burst: i32,
+}
+
+/// What an account may demand of every role.
+#[derive(Debug, Args)]
+pub(crate) struct RoleOptions {
+    /// Limit the relay's role by this managed policy; some accounts demand one for every role
+    #[arg(long, value_name = "ARN", value_parser = values::managed_policy)]
+    pub(crate) permissions_boundary: Option<String>,
+
+    /// Put the relay's role under this path, e.g. /team/; a role that stands is not moved
+    #[arg(long, value_name = "PATH", default_value = "/")]
+    pub(crate) role_path: RolePath,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PolicyOptions {
+    /// The stack's name, as for 'up'
+    #[arg(value_name = "STACK", env = "WEBRTC_AWS_STACK", default_value = "demo")]
+    pub(crate) name: StackName,
+
+    /// All stacks of a pattern instead of one: 'pr-*' for the previews of pull requests
+    #[arg(long, value_name = "PATTERN")]
+    pub(crate) stacks: Option<StackPattern>,
+
+    /// What the policy is for; may be repeated
+    #[arg(long = "for", value_enum, value_name = "PURPOSE", default_values_t = [Purpose::Up, Purpose::Teardown])]
+    pub(crate) purposes: Vec<Purpose>,
+
+    /// The account, 12 digits, or '*' for any; otherwise that of the credentials
+    #[arg(long, value_name = "ID", value_parser = values::account_or_any)]
+    pub(crate) account: Option<String>,
+
+    /// The region, or '*' for any; otherwise AWS_REGION or the profile's
+    #[arg(long, value_name = "REGION", value_parser = values::region_or_any)]
+    pub(crate) region: Option<String>,
+
+    /// The profile whose credentials tell the account; otherwise AWS_PROFILE, or the default chain of credentials
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) role: RoleOptions,
+
+    /// Print who may take the role instead: the GitHub Actions of this repository, by OpenID Connect
+    #[arg(long, value_name = "OWNER/NAME", value_parser = values::repository)]
+    pub(crate) github: Option<String>,
+
+    /// Which of its runs: e.g. pull_request, ref:refs/heads/main, environment:production; '*' for all
+    #[arg(long, value_name = "SUBJECT", default_value = "*", requires = "github", value_parser = values::subject)]
+    pub(crate) subject: String,
 }
 
 #[derive(Debug, Args)]
@@ -299,6 +360,10 @@ pub(crate) struct LocalOptions {
     /// The account id that it answers for: 12 digits
     #[arg(long, value_name = "ID", default_value = "000000000000", value_parser = values::account)]
     pub(crate) account: String,
+
+    /// Allow the deployer only what this IAM policy allows, as AWS would; 'webrtc-aws policy' prints one
+    #[arg(long, value_name = "FILE")]
+    pub(crate) deployer_policy: Option<PathBuf>,
 
     /// Answer every call this much later, e.g. 40ms or 2s
     #[arg(long, value_name = "TIME", value_parser = values::latency)]

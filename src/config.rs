@@ -6,7 +6,7 @@ use serde::Serialize;
 use url::Url;
 
 use crate::artifact::Architecture;
-use crate::naming::{GatewayTemplate, StackName, StageName};
+use crate::naming::{GatewayTemplate, RolePath, StackName, StageName};
 
 /// The only numbers of days that CloudWatch Logs accepts.
 pub(crate) const LOG_RETENTION_DAYS: [i32; 22] =
@@ -25,6 +25,8 @@ pub struct Config {
     pub page: PageSource,
     /// The relay.
     pub relay: RelaySettings,
+    /// The relay's role.
+    pub role: RoleSettings,
     /// What the page uses to find a path between two networks.
     pub ice_servers: Vec<IceServer>,
     /// Limits of the stage.
@@ -88,6 +90,15 @@ impl Default for RelaySettings {
             log_retention_days: 7,
         }
     }
+}
+
+/// What an account may demand of every role that is made in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RoleSettings {
+    /// Where the role stands.
+    pub path: RolePath,
+    /// ARN of the managed policy beyond which the role may do nothing.
+    pub permissions_boundary: Option<String>,
 }
 
 /// One entry of a page's `RTCConfiguration.iceServers`.

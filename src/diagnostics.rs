@@ -7,6 +7,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use crate::aws::failure::{AwsFailure, FailureClass};
+use crate::permissions;
 
 /// What kind of problem it is. Stable: scripts may match on the spelling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -102,7 +103,7 @@ pub struct Diagnostic {
     /// What to do next.
     pub hint: String,
     /// Resources that this run leaves behind, by address.
-    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub left_behind: Box<[String]>,
     /// What went wrong besides, of other causes: `finished` has it as `further_problems`.
     #[serde(skip)]
@@ -138,14 +139,7 @@ impl Diagnostic {
                  AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, and this machine's clock"
                     .to_owned(),
             ),
-            FailureClass::AccessDenied => (
-                Code::AccessDenied,
-                format!(
-                    "let these credentials make the call {}:{} (an administrator, a permissions boundary or an organization \
-                     policy may forbid it; the README lists the permissions), then run the command again",
-                    failure.service, failure.operation
-                ),
-            ),
+            FailureClass::AccessDenied => (Code::AccessDenied, permissions::missing(&failure).hint()),
             FailureClass::Unreachable => (
                 Code::Unreachable,
                 "check the network, the region's spelling (--region) and any AWS_ENDPOINT_URL or --endpoint-url"

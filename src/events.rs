@@ -8,6 +8,7 @@ use crate::engine::outputs::Outputs;
 use crate::engine::plan::{Action, Plan};
 use crate::engine::resource::Address;
 use crate::engine::status::ResourceStatus;
+use crate::permissions::Document;
 use crate::verify::{Check, CheckId, Summary};
 
 /// One thing that happened. The first event of a run is always [`Event::Started`], the last always [`Event::Finished`].
@@ -127,6 +128,15 @@ pub enum Event {
         /// The processor that it runs on.
         architecture: String,
     },
+    /// An IAM document was made (`policy`).
+    Policy {
+        /// What it is.
+        kind: PolicyKind,
+        /// Its size as IAM counts it, without white space.
+        characters: usize,
+        /// The document.
+        document: Document,
+    },
     /// A check of the deployed stack was made, or skipped (`verify`, `up`).
     Check(Check),
     /// What a check wants is not so yet; it will be tried again.
@@ -174,6 +184,16 @@ pub enum Event {
         #[serde(skip_serializing_if = "Vec::is_empty")]
         further_problems: Vec<Diagnostic>,
     },
+}
+
+/// The kinds of IAM documents.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PolicyKind {
+    /// What credentials may do.
+    Permissions,
+    /// Who may take a role.
+    Trust,
 }
 
 /// What sends a run to another endpoint than AWS's own.

@@ -11,6 +11,7 @@ pub mod events;
 pub mod local;
 pub mod naming;
 pub(crate) mod page;
+pub(crate) mod permissions;
 pub(crate) mod process_group;
 pub(crate) mod resources;
 pub(crate) mod signals;

@@ -1,6 +1,12 @@
 //! Every name, ARN, tag and URL of a stack. Nothing else formats names, so that `up`, `teardown` and a reader of the AWS
 //! console always agree on what belongs to whom.
 
+mod partition;
+mod patterns;
+mod role_path;
+mod stack_name;
+mod stage_name;
+
 use std::fmt;
 use std::str::FromStr;
 
@@ -8,6 +14,12 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use url::Url;
+
+pub use patterns::StackPattern;
+pub(crate) use patterns::{ANY, Patterns};
+pub use role_path::RolePath;
+pub use stack_name::StackName;
+pub use stage_name::StageName;
 
 /// The tag that marks a resource as ours; its value is the stack name.
 pub(crate) const OWNER_TAG: &str = "webrtc-aws:stack";
@@ -31,127 +43,6 @@ pub(crate) const DEFAULT_KEY: &str = "$default";
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
 pub struct InvalidName(String);
-
-/// The name of one stack: 1 to 28 of `a-z`, `0-9` and `-`, starting with a letter, ending with a letter or digit, no `--`.
-///
-/// Every AWS name of the stack is derived from it. S3 is the strictest of the services (lower case, no underscore), and IAM
-/// allows 64 characters for a role name that must carry prefix and region too; hence the alphabet and the length.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct StackName(String);
-
-impl StackName {
-    /// Longest legal name.
-    pub const MAX_LENGTH: usize = 28;
-
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for StackName {
-    type Err = InvalidName;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let refuse = |why: &str| {
-            Err(InvalidName(format!(
-                "{why}; a stack name is 1 to {} of a-z, 0-9 and '-', starts with a letter, ends with a letter or digit \
-                 and has no '--' (S3 bucket names allow nothing more), e.g. 'demo' or 'pr-42'",
-                Self::MAX_LENGTH
-            )))
-        };
-        if text.is_empty() {
-            return refuse("it is empty");
-        }
-        if text.len() > Self::MAX_LENGTH {
-            return refuse(&format!("it is {} characters long", text.chars().count()));
-        }
-        if let Some(bad) = text.chars().find(|c| !(c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '-')) {
-            return refuse(&format!("{bad:?} is not allowed"));
-        }
-        if !text.starts_with(|c: char| c.is_ascii_lowercase()) {
-            return refuse("it does not start with a letter");
-        }
-        if text.ends_with('-') || text.contains("--") {
-            return refuse("a '-' stands at its end or next to another");
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl TryFrom<String> for StackName {
-    type Error = InvalidName;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<StackName> for String {
-    fn from(name: StackName) -> Self {
-        name.0
-    }
-}
-
-impl fmt::Display for StackName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-/// The name of the API's stage: 1 to 128 of `A-Z`, `a-z`, `0-9`, `_` and `-` (AWS-FACTS B1). `$default` is refused: it does
-/// not work for WebSocket APIs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct StageName(String);
-
-impl StageName {
-    /// The name as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Default for StageName {
-    fn default() -> Self {
-        Self("prod".to_owned())
-    }
-}
-
-impl FromStr for StageName {
-    type Err = InvalidName;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-        if text.is_empty() || text.len() > 128 || !text.chars().all(legal) {
-            return Err(InvalidName(format!(
-                "{text:?} is no stage name; it is 1 to 128 of A-Z, a-z, 0-9, '_' and '-', e.g. 'prod'"
-            )));
-        }
-        Ok(Self(text.to_owned()))
-    }
-}
-
-impl TryFrom<String> for StageName {
-    type Error = InvalidName;
-
-    fn try_from(text: String) -> Result<Self, Self::Error> {
-        text.parse()
-    }
-}
-
-impl From<StageName> for String {
-    fn from(name: StageName) -> Self {
-        name.0
-    }
-}
-
-impl fmt::Display for StageName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
 
 macro_rules! id {
     ($(#[$doc:meta])* $name:ident) => {
@@ -204,21 +95,6 @@ id!(
     RoleId
 );
 
-impl Partition {
-    /// The DNS suffix of the partition's public endpoints.
-    pub(crate) fn dns_suffix(&self) -> &'static str {
-        match self.as_str() {
-            "aws-cn" => "amazonaws.com.cn",
-            "aws-eusc" => "amazonaws.eu",
-            "aws-iso" => "c2s.ic.gov",
-            "aws-iso-b" => "sc2s.sgov.gov",
-            "aws-iso-e" => "cloud.adc-e.uk",
-            "aws-iso-f" => "csp.hci.ic.gov",
-            _ => "amazonaws.com",
-        }
-    }
-}
-
 /// Where the public endpoints of a stack are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reach {
@@ -260,6 +136,7 @@ pub(crate) struct Names {
     pub(crate) account: AccountId,
     pub(crate) region: Region,
     pub(crate) reach: Reach,
+    pub(crate) role_path: RolePath,
 }
 
 impl Names {
@@ -328,7 +205,7 @@ impl Names {
     }
 
     pub(crate) fn role_arn(&self) -> String {
-        format!("arn:{}:iam::{}:role/{}", self.partition, self.account, self.role())
+        format!("arn:{}:iam::{}:role{}{}", self.partition, self.account, self.role_path, self.role())
     }
 
     /// Without an account id (AWS-FACTS B2).
@@ -414,6 +291,7 @@ mod tests {
             account: AccountId("123456789012".into()),
             region: Region(region.into()),
             reach: Reach::Aws,
+            role_path: RolePath::default(),
         }
     }
 

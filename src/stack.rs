@@ -51,7 +51,7 @@ pub(crate) fn graph(config: &Config, names: &Arc<Names>, ingredients: Ingredient
             foreign: ingredients.foreign_objects,
         }),
         Arc::new(LogGroup { retention_days: config.relay.log_retention_days }),
-        Arc::new(Role),
+        Arc::new(Role { settings: config.role.clone() }),
         api.clone(),
         Arc::new(RolePolicy { names: names() }),
         Arc::new(Function { names: names(), settings: config.relay.clone(), code: ingredients.relay }),
@@ -67,11 +67,11 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::config::{PageSource, RelaySettings, Target, Throttling, default_ice_servers};
+    use crate::config::{PageSource, RelaySettings, RoleSettings, Target, Throttling, default_ice_servers};
     use crate::engine::context::Known;
     use crate::engine::resource::Address;
     use crate::engine::walk::{Order, Visit, walk};
-    use crate::naming::{AccountId, Partition, Reach, Region, StageName};
+    use crate::naming::{AccountId, Partition, Reach, Region, RolePath, StageName};
 
     fn sample() -> Graph {
         let config = Config {
@@ -80,6 +80,7 @@ mod tests {
             target: Target::Local { port: 0, region: None },
             page: PageSource::BuiltIn,
             relay: RelaySettings::default(),
+            role: RoleSettings::default(),
             ice_servers: default_ice_servers(),
             throttling: Throttling::default(),
         };
@@ -90,6 +91,7 @@ mod tests {
             account: AccountId("123456789012".into()),
             region: Region("us-east-1".into()),
             reach: Reach::Aws,
+            role_path: RolePath::default(),
         });
         let relay = Artifact {
             zip: b"zip".as_slice().into(),

@@ -41,7 +41,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         code: &["\"arn:{", "\"arn:aws", "\"webrtc-aws-{", "\"https://{", "\"wss://{"],
-        home: &["src/naming.rs", "src/local/"],
+        home: &["src/naming", "src/local/"],
         why: "names, ARNs and URLs are formatted once, so that 'up' and 'teardown' agree on them",
     },
     Rule {

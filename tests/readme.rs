@@ -116,11 +116,43 @@ fn every_command_line_in_the_readme_is_understood() {
     let mut seen = 0;
     for line in ours {
         // Help is printed only when everything before it parses.
-        let arguments: Vec<&str> = line.split(['|', '>']).next().unwrap().split_whitespace().collect();
+        let arguments: Vec<&str> =
+            line.split(['|', '>']).next().unwrap().split_whitespace().map(|word| word.trim_matches('\'')).collect();
         help(&arguments);
         seen += 1;
     }
     assert!(seen >= 5, "only {seen} command lines were found");
+}
+
+#[test]
+fn what_the_readme_says_of_permissions_is_what_the_policy_says() {
+    let readme = read("README.md");
+    let section = readme.split("## Permissions\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let statements = |arguments: &[&str]| -> Vec<serde_json::Value> {
+        let place = ["policy", "--account", "123456789012", "--region", "eu-central-1"];
+        let output = Command::new(PROGRAM).args(place).args(arguments).env_clear().output().unwrap();
+        assert!(output.status.success(), "{arguments:?}");
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        document["Statement"].as_array().unwrap().clone()
+    };
+    // No list by hand, which would be wrong one day.
+    assert!(!section.contains("GetBucketPolicy") && !section.contains("CreateFunction"));
+    assert!(section.contains("only APIs and stages with the stack's tag"));
+    let all = statements(&["--for", "up", "--for", "teardown", "--for", "read-only"]);
+    for statement in &all {
+        let resources = statement["Resource"].to_string();
+        let by_tag = statement["Condition"].to_string().contains("webrtc-aws:stack");
+        let searches = ["FindApi", "FindLogGroup", "FindStackInOtherRegions"];
+        let searches = searches.contains(&statement["Sid"].as_str().unwrap());
+        let parts = resources.contains("/apis/*/") || resources.contains("*/tags*") || statement["Sid"] == "TagNewApi";
+        assert!(resources.contains("webrtc-aws-demo") || by_tag || searches || parts, "{statement}");
+    }
+    let bounded = statements(&["--permissions-boundary", "arn:aws:iam::123456789012:policy/limit"]);
+    let actions = |statements: &[serde_json::Value]| serde_json::Value::from(statements.to_vec()).to_string();
+    assert!(
+        !actions(&bounded).contains("DeleteRolePermissionsBoundary")
+            && actions(&all).contains("DeleteRolePermissionsBoundary")
+    );
 }
 
 #[test]

@@ -86,6 +86,12 @@ impl AwsFailure {
         Self { service, operation, code, message, request_id, status, class }
     }
 
+    /// A refusal inside of an answer that says 200.
+    pub(crate) fn in_an_answer(service: &'static str, operation: &'static str, code: String, message: String) -> Self {
+        let class = classify::classify(service, operation, Stage::Answered, Some(&code), &message, Some(200));
+        Self { service, operation, code: Some(code), message, request_id: None, status: Some(200), class }
+    }
+
     /// A call that an interrupted run does not make, or does not wait for any longer.
     pub(crate) fn interrupted(service: &'static str, operation: &'static str, message: &str) -> Self {
         Self {

@@ -6,6 +6,7 @@ use url::Url;
 
 use crate::config::LOG_RETENTION_DAYS;
 use crate::local::FaultRule;
+use crate::naming::ANY;
 
 /// `--stun URL` or `--stun none`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +83,42 @@ pub(super) fn account(text: &str) -> Result<String, String> {
         Ok(text.to_owned())
     } else {
         Err("an account id is 12 digits, e.g. 123456789012".to_owned())
+    }
+}
+
+pub(super) fn account_or_any(text: &str) -> Result<String, String> {
+    if text == ANY { Ok(text.to_owned()) } else { account(text).map_err(|why| format!("{why}, or '*' for any")) }
+}
+
+pub(super) fn region_or_any(text: &str) -> Result<String, String> {
+    if text == ANY { Ok(text.to_owned()) } else { region(text).map_err(|why| format!("{why}, or '*' for any")) }
+}
+
+pub(super) fn managed_policy(text: &str) -> Result<String, String> {
+    match text.splitn(6, ':').collect::<Vec<_>>().as_slice() {
+        ["arn", partition, "iam", "", _, resource]
+            if !partition.is_empty() && resource.starts_with("policy/") && resource.len() > "policy/".len() =>
+        {
+            Ok(text.to_owned())
+        }
+        _ => Err("it is the ARN of a managed policy, e.g. arn:aws:iam::123456789012:policy/limit".to_owned()),
+    }
+}
+
+pub(super) fn repository(text: &str) -> Result<String, String> {
+    let legal = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    match text.split_once('/') {
+        Some((owner, name)) if legal(owner) && legal(name) => Ok(text.to_owned()),
+        _ => Err("a GitHub repository looks like OWNER/NAME".to_owned()),
+    }
+}
+
+/// Anything else than printable text would be a mistake of quoting.
+pub(super) fn subject(text: &str) -> Result<String, String> {
+    if !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic() && c != '"') {
+        Ok(text.to_owned())
+    } else {
+        Err("it is e.g. pull_request, ref:refs/heads/main, environment:production, or '*'".to_owned())
     }
 }
 
@@ -225,6 +262,20 @@ mod tests {
         assert!(latency("18446744073709551615s").is_err());
         assert!(latency("1h").is_err());
         assert!(latency("3600s").is_ok());
+    }
+
+    #[test]
+    fn a_boundary_is_a_managed_policy_and_a_repository_has_an_owner() {
+        for good in ["arn:aws:iam::123456789012:policy/limit", "arn:aws-cn:iam::aws:policy/path/PowerUserAccess"] {
+            assert!(managed_policy(good).is_ok(), "{good}");
+        }
+        for bad in ["", "limit", "arn:aws:iam::1:role/x", "arn:aws:iam::1:policy/", "arn::iam::1:policy/x"] {
+            assert!(managed_policy(bad).is_err(), "{bad}");
+        }
+        assert!(repository("owner/some.repo_name-1").is_ok());
+        for bad in ["", "name", "owner/", "/name", "a/b/c", "owner/*", "https://github.com/a/b"] {
+            assert!(repository(bad).is_err(), "{bad}");
+        }
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! From options to [`Config`].
 
-use crate::cli::{ContentOptions, PlaceOptions, StackOptions, StunChoice};
-use crate::config::{Config, IceServer, PageSource, RelaySettings, Target, Throttling, default_ice_servers};
+use crate::cli::{ContentOptions, PlaceOptions, RoleOptions, StackOptions, StunChoice};
+use crate::config::{
+    Config, IceServer, PageSource, RelaySettings, RoleSettings, Target, Throttling, default_ice_servers,
+};
 
 /// The settings of a command that knows what is wanted.
 pub(super) fn config(stack: &StackOptions, content: &ContentOptions) -> Config {
@@ -14,6 +16,7 @@ pub(super) fn config(stack: &StackOptions, content: &ContentOptions) -> Config {
             timeout_s: content.timeout,
             log_retention_days: content.log_retention,
         },
+        role: role(&content.role),
         ice_servers: ice_servers(&content.stun),
         throttling: Throttling { rate: content.throttle_rate, burst: content.throttle_burst },
         ..bare(stack)
@@ -28,9 +31,14 @@ pub(super) fn bare(stack: &StackOptions) -> Config {
         target: target(&stack.place),
         page: PageSource::BuiltIn,
         relay: RelaySettings::default(),
+        role: RoleSettings::default(),
         ice_servers: default_ice_servers(),
         throttling: Throttling::default(),
     }
+}
+
+pub(super) fn role(role: &RoleOptions) -> RoleSettings {
+    RoleSettings { path: role.role_path.clone(), permissions_boundary: role.permissions_boundary.clone() }
 }
 
 fn target(place: &PlaceOptions) -> Target {

@@ -1,9 +1,11 @@
 //! `local`: runs a local AWS in the foreground.
 
+use std::path::Path;
+
 use super::local_aws;
 use super::{Ending, Run};
 use crate::cli::LocalOptions;
-use crate::diagnostics::Diagnostic;
+use crate::diagnostics::{Code, Diagnostic};
 use crate::events::Event;
 use crate::local;
 
@@ -20,6 +22,8 @@ pub(super) async fn run(options: &LocalOptions, run: &Run) -> Result<Ending, Dia
         account: options.account.clone(),
         region: options.region.clone(),
         timings: local::Timings::default(),
+        deployer_policy: options.deployer_policy.as_deref().map(read_policy).transpose()?,
+        ..local::LocalOptions::default()
     };
     let server = local_aws::start(settings, run).await?;
     for rule in options.latency.iter().chain(&options.fault) {
@@ -38,4 +42,15 @@ pub(super) async fn run(options: &LocalOptions, run: &Run) -> Result<Ending, Dia
     }
     server.stop().await;
     Ok(Ending::default())
+}
+
+fn read_policy(path: &Path) -> Result<local::PolicyDocument, Diagnostic> {
+    let text = std::fs::read_to_string(path).map_err(|error| error.to_string());
+    text.and_then(|text| text.parse::<local::PolicyDocument>().map_err(|error| error.to_string())).map_err(|why| {
+        Diagnostic::new(
+            Code::InvalidInput,
+            format!("{} is no IAM policy: {why}", path.display()),
+            "make one with 'webrtc-aws policy --account 000000000000 --region us-east-1 > policy.json'",
+        )
+    })
 }

@@ -8,6 +8,7 @@ mod local;
 mod local_aws;
 mod place;
 mod plan;
+mod policy;
 mod session;
 mod status;
 mod teardown;
@@ -21,7 +22,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, PolicyOptions};
 use crate::diagnostics::{Code, Diagnostic, INTERRUPTED_HINT};
 use crate::engine::observe::interrupted;
 use crate::engine::outputs::Outputs;
@@ -78,12 +79,14 @@ const LAST_MOMENT: Duration = Duration::from_millis(500);
 /// Runs a command line from its first event to its exit code.
 pub fn run(cli: &Cli) -> ExitCode {
     let (events, reporter) = Reporter::start(&cli.output);
-    let (command, stack) = match &cli.command {
+    let (command, stack): (_, Option<&dyn std::fmt::Display>) = match &cli.command {
         Command::Up(options) => ("up", Some(&options.stack.name)),
         Command::Plan(options) => ("plan", Some(&options.stack.name)),
         Command::Status(options) => ("status", Some(&options.stack.name)),
         Command::Verify(options) => ("verify", Some(&options.stack.name)),
         Command::Teardown(options) => ("teardown", Some(&options.stack.name)),
+        Command::Policy(PolicyOptions { stacks: Some(stacks), .. }) => ("policy", Some(stacks)),
+        Command::Policy(options) => ("policy", Some(&options.name)),
         Command::Local(_) => ("local", None),
         Command::Build(_) => ("build", None),
     };
@@ -119,7 +122,8 @@ fn finish(ending: Ending, interrupted: u8, events: &Events) -> ExitCode {
         None => 0,
     };
     let Ending { changed, outputs, mut problem, .. } = ending;
-    let further_problems = problem.as_mut().map(|problem| std::mem::take(&mut problem.further)).unwrap_or_default().into_vec();
+    let further_problems =
+        problem.as_mut().map(|problem| std::mem::take(&mut problem.further).into_vec()).unwrap_or_default();
     events.emit(Event::Finished { ok: problem.is_none(), changed, outputs, problem, further_problems });
     ExitCode::from(exit_code)
 }
@@ -145,6 +149,7 @@ async fn carry_out(cli: &Cli, run: &Run) -> Ending {
         Command::Status(options) => status::run(options, run).await.into(),
         Command::Verify(options) => verify::run(options, run).await.into(),
         Command::Teardown(options) => teardown::run(options, cli.output.output, run).await.into(),
+        Command::Policy(options) => policy::run(options, run).await.into(),
         Command::Local(options) => local::run(options, run).await.into(),
         Command::Build(options) => build::run(options, run).await.into(),
     }

@@ -74,7 +74,8 @@ impl<'run> Session<'run> {
             run.events.warn(format!("{variable} sends the calls of one service to {url}"));
         }
         let (stack, stage) = (config.stack.clone(), config.stage.clone());
-        let names = Arc::new(Names { stack, stage, partition, account: id, region, reach });
+        let role_path = config.role.path.clone();
+        let names = Arc::new(Names { stack, stage, partition, account: id, region, reach, role_path });
         let events = run.events.clone();
         let context =
             Context { clients, names, known: Arc::default(), events, cancel: run.cancel.clone(), address: WHOLE_STACK };

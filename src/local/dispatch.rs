@@ -17,7 +17,7 @@ use super::faults::{Fault, throttle_error};
 use super::garbling::{self, AnswerBody, Garbling};
 use super::signature::{self, Authorization};
 use super::world::World;
-use super::{apigateway, browsers, gateway, iam, lambda, logs, s3, sts};
+use super::{apigateway, authorization, browsers, gateway, iam, lambda, logs, s3, sts};
 
 /// Lambda's largest request, a 50 MB package in base64, with room to spare (AWS-FACTS C3).
 const MAXIMUM_BODY: usize = 80 * 1024 * 1024;
@@ -251,7 +251,7 @@ async fn delay(latency: Duration) {
     }
 }
 
-fn operation(call: &Call) -> Option<Operation> {
+pub(super) fn operation(call: &Call) -> Option<Operation> {
     match call.service {
         Service::S3 => s3::operation(call),
         Service::Iam => iam::operation(call),
@@ -270,6 +270,14 @@ fn operation(call: &Call) -> Option<Operation> {
 }
 
 async fn handle(world: &Arc<World>, call: &Call) -> Answer {
+    if let Some(refusal) = authorization::refuse(world, call) {
+        return refusal;
+    }
+    let answer = served(world, call).await;
+    authorization::redacted(world, call, answer)
+}
+
+async fn served(world: &Arc<World>, call: &Call) -> Answer {
     match call.service {
         Service::S3 => s3::handle(world, call).await,
         Service::Iam => iam::handle(world, call).await,

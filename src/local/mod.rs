@@ -5,10 +5,11 @@
 //! role's policy evaluated, public S3 GET. It is as strict as AWS, or stricter: every rule names its entry in AWS-FACTS.
 //!
 //! Request life: [`server`] → ([`gateway`] or public S3 GET for the data plane) or [`signature`] → service by credential scope →
-//! operation → [`faults`] → the service's `handle` → call record → answer.
+//! operation → [`faults`] → [`authorization`] → the service's `handle` → call record → answer.
 
 pub(crate) mod answer;
 pub(crate) mod apigateway;
+mod authorization;
 mod browsers;
 pub(crate) mod call;
 mod chunked;
@@ -29,6 +30,7 @@ pub(crate) mod tests;
 pub(crate) mod world;
 mod xml;
 
+pub use authorization::{InvalidPolicy, PolicyDocument};
 pub use call::{CallRecord, Service, UnknownService};
 pub use faults::{Fault, FaultHit, FaultRule, Faults, InvalidFaultRule};
 pub use garbling::Garbling;

@@ -1,5 +1,6 @@
 //! The whole local account: one in-memory state, the clock it runs on, and the settings of its timings.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use serde::Serialize;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
+use super::authorization::PolicyDocument;
 use super::call::CallRecord;
 use super::{apigateway, faults, gateway, iam, lambda, logs, s3};
 
@@ -24,6 +26,10 @@ pub struct LocalOptions {
     pub region: String,
     /// Propagation delays and data-plane limits.
     pub timings: Timings,
+    /// What the deployer may do; everything without one.
+    pub deployer_policy: Option<PolicyDocument>,
+    /// Documents of the account's managed policies, by ARN: permissions boundaries among them limit their roles.
+    pub managed_policies: BTreeMap<String, PolicyDocument>,
 }
 
 impl Default for LocalOptions {
@@ -34,6 +40,8 @@ impl Default for LocalOptions {
             account: "000000000000".to_owned(),
             region: "us-east-1".to_owned(),
             timings: Timings::default(),
+            deployer_policy: None,
+            managed_policies: BTreeMap::new(),
         }
     }
 }
@@ -110,13 +118,18 @@ pub(crate) struct World {
     /// Credentials issued to functions. They end with their role, and are no part of what an account holds.
     pub(crate) sessions: iam::Sessions,
     calls: Mutex<Vec<CallRecord>>,
+    deployer_policy: Mutex<Option<PolicyDocument>>,
 }
 
 impl World {
     pub(crate) fn new(options: LocalOptions) -> Self {
+        let mut state = State::default();
+        let documents = options.managed_policies.iter();
+        state.iam.managed_policies = documents.map(|(arn, policy)| (arn.clone(), policy.value().clone())).collect();
         Self {
+            deployer_policy: Mutex::new(options.deployer_policy.clone()),
             options,
-            state: Mutex::default(),
+            state: Mutex::new(state),
             faults: faults::Faults::default(),
             gateway: gateway::Gateway::default(),
             environments: lambda::Environments::default(),
@@ -140,6 +153,11 @@ impl World {
     /// The answered calls so far, oldest first.
     pub(crate) fn calls(&self) -> MutexGuard<'_, Vec<CallRecord>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the deployer may do; everything without one.
+    pub(crate) fn deployer_policy(&self) -> MutexGuard<'_, Option<PolicyDocument>> {
+        self.deployer_policy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The clock for every delay: tokio's, so that tests with paused time work. Transitions (Pending → Active …) are computed by

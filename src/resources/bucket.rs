@@ -197,11 +197,19 @@ impl Kind for Bucket {
         match head {
             Ok(_) => {}
             Err(failure) if failure.class == FailureClass::NotFound => return Ok(Observed::Absent),
-            Err(failure) if failure.class == FailureClass::AccessDenied => {
-                return Ok(Observed::Foreign(format!(
-                    "the bucket {name} belongs to another account, or these credentials may not read it"
-                )));
-            }
+            // A HEAD has no body, and S3 says 403 for a stranger's bucket as well as without s3:ListBucket. A GET tells them apart.
+            Err(failure) if failure.class == FailureClass::AccessDenied => match self.tags(context).await {
+                Err(second)
+                    if second.class == FailureClass::AccessDenied && !second.message.contains("identity-based") =>
+                {
+                    return Ok(Observed::Foreign(format!(
+                        "the bucket {name} belongs to another account, or these credentials may not read it (s3:ListBucket, \
+                         s3:GetBucketTagging)"
+                    )));
+                }
+                Err(second) if second.class == FailureClass::AccessDenied => return Err(second).doing(looking),
+                _ => return Err(failure).doing(looking),
+            },
             Err(failure) => return Err(failure).doing(looking),
         }
         let tags = self.tags(context).await.doing(looking)?;
@@ -338,6 +346,7 @@ mod tests {
                 account: AccountId("123456789012".into()),
                 region: Region("us-east-1".into()),
                 reach,
+                role_path: Default::default(),
             };
             Bucket { names: Arc::new(names) }.desired(&Known::default()).policy
         };

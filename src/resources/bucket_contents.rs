@@ -229,6 +229,10 @@ impl Contents<'_> {
 
     fn nothing_kept(&self, kept: &[Kept]) -> Result<(), Diagnostic> {
         let Some(Kept { code, message, .. }) = kept.first() else { return Ok(()) };
+        if let Some(Kept { code, message, .. }) = kept.iter().find(|kept| kept.is_for_lack_of_rights()) {
+            let failure = AwsFailure::in_an_answer("s3", "DeleteObjects", code.clone(), message.clone());
+            return Err(failure).doing(|| format!("delete the objects of the bucket {}", self.bucket));
+        }
         let mut named: Vec<_> = kept.iter().take(NAMED).map(|kept| format!("{:?}", kept.key)).collect();
         if kept.len() > NAMED {
             named.push("…".to_owned());
@@ -335,6 +339,11 @@ impl Contents<'_> {
 }
 
 impl Kept {
+    /// Whether other credentials of the account could delete it: a bucket's policy may forbid it to everybody.
+    fn is_for_lack_of_rights(&self) -> bool {
+        self.message.contains("not authorized to perform") && !self.message.contains("resource-based policy")
+    }
+
     fn of(refusal: &Refusal) -> Self {
         let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
         Self { key: text(refusal.key()), code: text(refusal.code()), message: text(refusal.message()) }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Doing, FUNCTION, LOG_GROUP, ROLE, WEBSOCKET_API};
 use crate::artifact::Artifact;
-use crate::aws::failure::FailureClass;
+use crate::aws::failure::{AwsFailure, FailureClass};
 use crate::aws::retry;
 use crate::config::RelaySettings;
 use crate::diagnostics::{Code, Diagnostic};
@@ -252,6 +252,11 @@ impl Kind for Function {
             .absent_as_none()
             .doing(|| format!("look for the function {name}"))?;
         let Some(answer) = answer else { return Ok(Observed::Absent) };
+        // Who may not read the tags gets an answer without them, and must not take the function for a stranger's.
+        if let Some(error) = answer.tags_error {
+            let failure = AwsFailure::in_an_answer("lambda", "GetFunction", error.error_code, error.message);
+            return Err(failure).doing(|| format!("read the tags of the function {name}"));
+        }
         let reserved = answer.concurrency.and_then(|concurrency| concurrency.reserved_concurrent_executions);
         let tags = answer.tags.unwrap_or_default();
         if let Err(why) = context.ownership(tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))) {

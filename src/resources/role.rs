@@ -6,20 +6,25 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Doing, FUNCTION, ROLE, ROLE_POLICY, policy_document};
-use crate::diagnostics::Diagnostic;
+use crate::config::RoleSettings;
+use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation, all_pages};
 use crate::engine::diff::Change;
 use crate::engine::resource::{Address, Kind, Observed};
 use crate::naming::RoleId;
 
 #[derive(Debug)]
-pub(crate) struct Role;
+pub(crate) struct Role {
+    pub(crate) settings: RoleSettings,
+}
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Spec {
     trust: Value,
     /// Names of inline and ARNs of attached policies beside our own: the relay may do nothing else.
     other_policies: Vec<String>,
+    path: String,
+    permissions_boundary: Option<String>,
 }
 
 fn tags(context: &Context) -> Result<Vec<Tag>, Diagnostic> {
@@ -89,6 +94,28 @@ async fn detach(context: &Context, role: &str, policies: Attachments) -> Result<
     Ok(())
 }
 
+async fn set_boundary(context: &Context, role: &str, boundary: Option<&str>) -> Result<(), Diagnostic> {
+    let iam = &context.clients.iam;
+    let doing = || format!("set the permissions boundary of the role {role}");
+    match boundary {
+        Some(arn) => context
+            .call(Operation::repeatable("iam", "PutRolePermissionsBoundary"), || {
+                iam.put_role_permissions_boundary().role_name(role).permissions_boundary(arn).send()
+            })
+            .await
+            .map(drop)
+            .doing(doing),
+        None => context
+            .call(Operation::repeatable("iam", "DeleteRolePermissionsBoundary"), || {
+                iam.delete_role_permissions_boundary().role_name(role).send()
+            })
+            .await
+            .absent_as_none()
+            .map(drop)
+            .doing(doing),
+    }
+}
+
 async fn leave_instance_profiles(context: &Context, role: &str) -> Result<(), Diagnostic> {
     let iam = &context.clients.iam;
     let doing = || format!("take the role {role} out of its instance profiles");
@@ -131,6 +158,8 @@ impl Kind for Role {
     fn desired(&self, _: &Known) -> Spec {
         Spec {
             other_policies: Vec::new(),
+            path: self.settings.path.to_string(),
+            permissions_boundary: self.settings.permissions_boundary.clone(),
             trust: policy_document::wanted(json!({
                 "Version": "2012-10-17",
                 "Statement": [{
@@ -160,7 +189,9 @@ impl Kind for Role {
         let ours = context.names.role_policy();
         let mut other_policies: Vec<_> = inline.into_iter().filter(|name| name != ours).chain(attached).collect();
         other_policies.sort();
-        Ok(Observed::Owned(Spec { trust, other_policies }))
+        let path = role.path().to_owned();
+        let permissions_boundary = role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn);
+        Ok(Observed::Owned(Spec { trust, other_policies, path, permissions_boundary }))
     }
 
     async fn create(&self, context: &Context, desired: &Spec) -> Result<(), Diagnostic> {
@@ -174,6 +205,8 @@ impl Kind for Role {
                     .create_role()
                     .role_name(&name)
                     .description(format!("Relay of the webrtc-aws stack '{}'", context.names.stack))
+                    .path(&desired.path)
+                    .set_permissions_boundary(desired.permissions_boundary.clone())
                     .assume_role_policy_document(desired.trust.to_string())
                     .set_tags(Some(tags.clone()))
                     .send()
@@ -186,6 +219,20 @@ impl Kind for Role {
 
     async fn update(&self, context: &Context, observed: &Spec, desired: &Spec, _: &[Change]) -> Result<(), Diagnostic> {
         let name = context.names.role();
+        if observed.path != desired.path {
+            return Err(Diagnostic::new(
+                Code::InvalidInput,
+                format!("the role {name} stands under the path {}, and IAM cannot move a role", observed.path),
+                format!(
+                    "pass --role-path {} to leave it there, or run 'teardown' and then 'up', which gives the stack a new URL",
+                    observed.path
+                ),
+            ));
+        }
+        // First: where it is demanded, nothing else may be changed before.
+        if observed.permissions_boundary != desired.permissions_boundary {
+            set_boundary(context, &name, desired.permissions_boundary.as_deref()).await?;
+        }
         if observed.trust != desired.trust {
             context
                 .call(Operation::repeatable("iam", "UpdateAssumeRolePolicy"), || {

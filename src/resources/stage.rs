@@ -119,7 +119,7 @@ impl Stage {
         }
     }
 
-    /// AutoDeploy first and alone: whether it may go in the same call as a deployment is not documented (AWS-FACTS K11).
+    /// Before the deployment and alone: whether it may go in the same call as a deployment is not documented (AWS-FACTS K11).
     async fn switch_off_auto_deploy(&self, context: &Context, api: &ApiId) -> Result<(), Diagnostic> {
         let name = &context.names.stage;
         context
@@ -258,11 +258,12 @@ impl Kind for Stage {
         if observed.name != desired.name {
             return Kind::create(self, context, desired).await;
         }
-        if observed.auto_deploy {
-            self.switch_off_auto_deploy(context, &api).await?;
-        }
+        // First: the rights to change a stage may depend on its tag.
         if observed.owner != desired.owner {
             self.tag(context, &api).await?;
+        }
+        if observed.auto_deploy {
+            self.switch_off_auto_deploy(context, &api).await?;
         }
         // The live one stays if it is as wanted: of two alike, one that came late would be taken for it, and stay for ever.
         let deployment = match observed.deployment == desired.deployment {

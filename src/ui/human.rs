@@ -291,6 +291,12 @@ impl Renderer for Human {
                     format!("architecture  {architecture}"),
                 ]);
             }
+            Event::Policy { kind, characters, document } => {
+                self.bars.end_phase();
+                // Nothing but the document goes to stdout: it is meant for a file.
+                self.out_all(text::document(document));
+                self.err(&text::document_size(*kind, *characters));
+            }
             Event::Ready { outputs, next } => {
                 self.bars.clear();
                 self.err("");

@@ -9,6 +9,8 @@ use crate::diagnostics::Diagnostic;
 use crate::engine::outputs::Outputs;
 use crate::engine::plan::{Action, Plan, Step};
 use crate::engine::status::{ResourceStatus, State};
+use crate::events::PolicyKind;
+use crate::permissions::{Document, MANAGED_POLICY_LIMIT};
 use crate::verify::{Check, CheckResult, Summary};
 
 /// Longest value that is shown whole.
@@ -213,6 +215,18 @@ pub(super) fn outputs(paint: Paint, outputs: &Outputs) -> Vec<String> {
         format!("log group  {}", outputs.log_group),
         format!("account    {}, region {}", outputs.account, outputs.region),
     ]
+}
+
+pub(super) fn document(document: &Document) -> Vec<String> {
+    let text = serde_json::to_string_pretty(document).unwrap_or_else(|error| error.to_string());
+    text.lines().map(str::to_owned).collect()
+}
+
+pub(super) fn document_size(kind: PolicyKind, characters: usize) -> String {
+    match kind {
+        PolicyKind::Permissions => format!("{characters} of the {MANAGED_POLICY_LIMIT} characters of a managed policy"),
+        PolicyKind::Trust => format!("{characters} of the 2048 characters of a trust policy"),
+    }
 }
 
 /// What happened, what AWS said, what to do, what is left.

@@ -5,7 +5,7 @@ use super::program::{Program, snapshot};
 #[test]
 fn every_command_explains_its_options() {
     snapshot!("help", Program::new(&["--help"]).run());
-    for command in ["up", "plan", "status", "verify", "teardown", "local", "build"] {
+    for command in ["up", "plan", "status", "verify", "teardown", "policy", "local", "build"] {
         snapshot!(format!("help-{command}"), Program::new(&[command, "--help"]).run());
     }
 }
@@ -37,6 +37,11 @@ fn values_that_cannot_be_are_refused_with_what_can() {
         ("local-and-profile", &["up", "--local", "--profile", "work"]),
         ("fault", &["local", "--fault", "lambda:CreateFunction"]),
         ("latency", &["local", "--latency", "soon"]),
+        ("boundary", &["up", "--permissions-boundary", "limit"]),
+        ("role-path", &["up", "--role-path", "team"]),
+        ("account", &["policy", "--account", "12345"]),
+        ("stacks", &["policy", "--stacks", "PR-*"]),
+        ("repository", &["policy", "--github", "name"]),
         ("output", &["plan", "--output", "yaml"]),
     ];
     for (name, arguments) in cases {

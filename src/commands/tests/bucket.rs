@@ -324,7 +324,7 @@ fn mfa_delete_is_named_as_the_possible_cause() {
         put.mfa("device 123456").send().await.unwrap();
         Act::Up.run(&owner.rig).await.succeeded();
         let seen = owner.assert_stuck(Code::AccessDenied, &["Mfa Authentication", "MFA delete", "root user"]).await;
-        assert_eq!(*seen.problem().left_behind, ["bucket.page", "objects.page"]);
+        assert_eq!(seen.problem().left_behind[..], ["bucket.page", "objects.page"]);
     });
 }
 
@@ -403,7 +403,7 @@ fn what_is_put_there_while_it_is_emptied_is_told() {
             },
         });
         let seen = owner.assert_stuck(Code::Leftover, &["not empty", "run 'teardown' again"]).await;
-        assert_eq!(*seen.problem().left_behind, ["bucket.page"]);
+        assert_eq!(seen.problem().left_behind[..], ["bucket.page"]);
         owner.assert_gone().await;
     });
 }

@@ -13,6 +13,7 @@ mod elsewhere;
 mod fault;
 mod foreign;
 mod pairs;
+mod permissions;
 mod rig;
 mod shape;
 mod states;

@@ -20,8 +20,9 @@ use super::fault::{LATE, Strike};
 use super::shape;
 use crate::artifact::{Architecture, Artifact};
 use crate::aws::clients::{Access, Clients};
-use crate::config::{Config, PageSource, RelaySettings, Target, Throttling};
+use crate::config::{Config, PageSource, RelaySettings, RoleSettings, Target, Throttling};
 use crate::diagnostics::Diagnostic;
+use crate::engine::plan::Goal;
 use crate::events::Events;
 use crate::local::tests::in_process;
 use crate::local::world::World;
@@ -62,6 +63,7 @@ impl Rig {
             target: Target::Aws { region: None, profile: None, endpoint_url: None, gateway: None },
             page: PageSource::BuiltIn,
             relay: RelaySettings::default(),
+            role: RoleSettings::default(),
             ice_servers: Vec::new(),
             throttling: Throttling::default(),
         };
@@ -167,6 +169,14 @@ impl Rig {
         let session = self.session(&run).await?;
         let mut ending = up::converge(&session, self.page.clone(), self.relay.clone()).await?;
         ending.problem.take().map_or(Ok(ending), Err)
+    }
+
+    /// What `plan` does, which `status` does too.
+    pub(super) async fn plan(&self) -> Result<Ending, Diagnostic> {
+        let run = Run { events: Events::discarded(), cancel: CancellationToken::new() };
+        let session = self.session(&run).await?;
+        session.survey(session.graph(self.page.clone(), Some(self.relay.clone())), Goal::Present).await?;
+        Ok(Ending::default())
     }
 
     pub(super) async fn teardown(&self) -> Result<Ending, Diagnostic> {

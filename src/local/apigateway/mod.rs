@@ -13,6 +13,7 @@ mod stages;
 mod store;
 mod tags;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::{Method, StatusCode};
@@ -24,7 +25,7 @@ use self::error::Error;
 pub(crate) use self::store::{DeployedRoute, Integration, NotServed, ServedStage, Store};
 use super::answer::{self, Answer};
 use super::call::{Call, Operation};
-use super::world::World;
+use super::world::{State, World};
 
 /// A request, told apart by method and path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -272,6 +273,18 @@ fn served(world: &World, call: &Call, request: &Request) -> Result<Answer, Error
         OnApi::DeleteStage(name) => stages::delete(store, api, name),
         OnApi::DeleteRouteSettings(name, key) => stages::delete_route_settings(store, api, name, key),
     }
+}
+
+/// The tags of the API or stage at a path such as `/apis/ID`; none for anything else.
+pub(crate) fn tags_by_path(state: &State, path: &str) -> BTreeMap<String, String> {
+    let segments: Vec<&str> = path.split('/').filter(|segment| !segment.is_empty()).collect();
+    let api = |id: &str| state.apigateway.apis.get(id);
+    let tags = match segments.as_slice() {
+        ["apis", id] => api(id).map(|api| &api.record.tags),
+        ["apis", id, "stages", name] => api(id).and_then(|api| api.stages.get(*name)).map(|stage| &stage.tags),
+        _ => None,
+    };
+    tags.cloned().unwrap_or_default()
 }
 
 /// Holds an API for the length of one write.

@@ -1,5 +1,6 @@
 //! IAM: roles with inline policies, the evaluation of those policies, and the temporary credentials issued for a role.
 
+mod condition;
 mod form;
 mod instance_profiles;
 mod model;
@@ -9,6 +10,7 @@ mod session;
 
 use std::sync::Arc;
 
+pub(crate) use condition::Context;
 pub(crate) use model::Store;
 pub(crate) use policy::Decision;
 #[cfg(test)]
@@ -41,6 +43,8 @@ const OPERATIONS: &[Operation] = &[
     Operation::write("DeleteInstanceProfile"),
     Operation::write("AddRoleToInstanceProfile"),
     Operation::write("RemoveRoleFromInstanceProfile"),
+    Operation::write("PutRolePermissionsBoundary"),
+    Operation::write("DeleteRolePermissionsBoundary"),
 ];
 
 pub(crate) fn operation(call: &Call) -> Option<Operation> {
@@ -56,14 +60,15 @@ pub(crate) async fn handle(world: &Arc<World>, call: &Call) -> Answer {
     }
 }
 
-/// Whether a principal may do `action` on `resource`: the deployer everything, a role's session what its role's inline policies say.
-/// Managed policies and permissions boundaries have no documents here: the first allow nothing, the second limit nothing.
+/// Whether a principal may do `action` on `resource`: the deployer everything, as far as this goes ([`super::authorization`] holds
+/// it to a policy where there is one); a role's session what its policies say, within its permissions boundary. A managed policy
+/// whose document is not known allows nothing, and such a boundary limits nothing.
 pub(crate) fn is_allowed(state: &State, principal: &Principal, action: &str, resource: &str) -> Decision {
-    match principal {
-        Principal::Deployer { .. } => Decision::Allowed,
-        Principal::RoleSession { role_name, .. } => match state.iam.role(role_name) {
-            Some(role) => policy::evaluate(&role.inline_policies.values().collect::<Vec<_>>(), action, resource),
-            None => Decision::ImplicitDeny,
-        },
+    let Principal::RoleSession { role_name, .. } = principal else { return Decision::Allowed };
+    let Some(role) = state.iam.role(role_name) else { return Decision::ImplicitDeny };
+    let (given, limit) = state.iam.documents(role);
+    match policy::evaluate(&given.iter().collect::<Vec<_>>(), action, resource) {
+        Decision::Allowed => limit.map_or(Decision::Allowed, |limit| policy::evaluate(&[&limit], action, resource)),
+        refused => refused,
     }
 }

@@ -12,6 +12,9 @@ use super::super::tags::Tags;
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Store {
     pub(super) roles: BTreeMap<String, Role>,
+    /// Documents of managed policies, by ARN: part of how the account is set up, not of what is in it.
+    #[serde(skip)]
+    pub(crate) managed_policies: BTreeMap<String, Value>,
     /// The role in each, if there is one.
     pub(super) instance_profiles: BTreeMap<String, Option<String>>,
 }
@@ -19,6 +22,14 @@ pub(crate) struct Store {
 impl Store {
     pub(crate) fn role(&self, name: &str) -> Option<&Role> {
         self.roles.get(name)
+    }
+
+    /// The policies that give a role rights, and the boundary that limits them, as far as their documents are known.
+    pub(super) fn documents(&self, role: &Role) -> (Vec<Value>, Option<Value>) {
+        let managed = role.attached_policies.values().filter_map(|arn| self.managed_policies.get(arn));
+        let given = role.inline_policies.values().chain(managed).cloned().collect();
+        let limit = role.permissions_boundary.as_ref().and_then(|arn| self.managed_policies.get(arn)).cloned();
+        (given, limit)
     }
 
     pub(crate) fn role_by_arn(&self, arn: &str) -> Option<&Role> {

@@ -92,6 +92,14 @@ pub(super) fn run(world: &World, form: &Form) -> Result<String, AwsError> {
                     });
                     Ok(xml::element("AttachedPolicies", &members) + &rest)
                 }
+                "PutRolePermissionsBoundary" => {
+                    role.permissions_boundary = Some(boundary(form.required("PermissionsBoundary")?)?);
+                    Ok(String::new())
+                }
+                "DeleteRolePermissionsBoundary" => {
+                    let gone = format!("The role with name {} has no permissions boundary.", role.name);
+                    role.permissions_boundary.take().ok_or_else(|| no_such_entity(gone)).map(|_| String::new())
+                }
                 // `super::OPERATIONS` lets nothing else through.
                 other => Err(AwsError::new(StatusCode::BAD_REQUEST, "InvalidAction", format!("No action {other}."))),
             }
@@ -116,14 +124,7 @@ fn create_role(world: &World, store: &mut Store, form: &Form) -> Result<String, 
         Some(Ok(seconds @ 3600..=43200)) => seconds,
         Some(_) => return Err(validation("maxSessionDuration must be a number from 3600 to 43200.".to_owned())),
     };
-    let permissions_boundary = form.get("PermissionsBoundary").map(str::to_owned);
-    if permissions_boundary.as_ref().is_some_and(|arn| !is_policy_arn(arn)) {
-        return Err(AwsError::new(
-            StatusCode::BAD_REQUEST,
-            "InvalidInput",
-            "ARN of the permissions boundary is not valid.",
-        ));
-    }
+    let permissions_boundary = form.get("PermissionsBoundary").map(boundary).transpose()?;
     let assume_role_policy = policy::parse(form.required("AssumeRolePolicyDocument")?, PolicyKind::Trust)?;
     let tags = form.tags()?;
     // Role names are compared without regard to case.
@@ -210,6 +211,13 @@ fn managed_policy(form: &Form) -> Result<(String, String), AwsError> {
         Some((_, name)) if is_policy_arn(arn) => Ok((name.to_owned(), arn.to_owned())),
         _ => Err(AwsError::new(StatusCode::BAD_REQUEST, "InvalidInput", format!("ARN {arn} is not valid."))),
     }
+}
+
+fn boundary(arn: &str) -> Result<String, AwsError> {
+    let invalid = "ARN of the permissions boundary is not valid.";
+    is_policy_arn(arn)
+        .then(|| arn.to_owned())
+        .ok_or_else(|| AwsError::new(StatusCode::BAD_REQUEST, "InvalidInput", invalid))
 }
 
 fn is_policy_arn(arn: &str) -> bool {

@@ -4,6 +4,7 @@ use http::StatusCode;
 use serde_json::Value;
 
 use super::super::answer::AwsError;
+use super::condition::{self, Context};
 
 /// What policies say about one action on one resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +17,12 @@ pub(crate) enum Decision {
 /// Evaluates identity policies. A Deny beats every Allow. What is not understood here (a `Condition`, a policy variable) never
 /// allows: it makes an Allow match nothing and a Deny match everything, so that this evaluation is at most stricter than AWS.
 pub(crate) fn evaluate(documents: &[&Value], action: &str, resource: &str) -> Decision {
-    decide(documents, |statement| statement_covers(statement, action, resource))
+    decide(documents, |statement| statement_covers(statement, action, resource, None))
+}
+
+/// The same for a request of which all condition keys are known.
+pub(crate) fn evaluate_in(documents: &[&Value], action: &str, resource: &str, context: &Context) -> Decision {
+    decide(documents, |statement| statement_covers(statement, action, resource, Some(context)))
 }
 
 /// Evaluates a resource policy for a caller without credentials: only statements whose principal is everyone count.
@@ -32,7 +38,7 @@ pub(crate) fn evaluate_for(
     resource: &str,
 ) -> Decision {
     decide(&[document], |statement| match concerns(statement) {
-        true => statement_covers(statement, action, resource),
+        true => statement_covers(statement, action, resource, None),
         false => Coverage::No,
     })
 }
@@ -111,14 +117,21 @@ pub(crate) fn wildcard_match(pattern: &str, text: &str) -> bool {
     pattern[at_pattern..].iter().all(|rest| *rest == '*')
 }
 
-fn statement_covers(statement: &Value, action: &str, resource: &str) -> Coverage {
+fn statement_covers(statement: &Value, action: &str, resource: &str, context: Option<&Context>) -> Coverage {
     let action = action.to_ascii_lowercase();
     let actions =
         element(statement, "Action", "NotAction", |pattern| wildcard_match(&pattern.to_ascii_lowercase(), &action));
     let resources = element(statement, "Resource", "NotResource", |pattern| wildcard_match(pattern, resource));
     match (actions, resources) {
         (Coverage::No, _) | (_, Coverage::No) => Coverage::No,
-        (Coverage::Yes, Coverage::Yes) if statement.get("Condition").is_none() => Coverage::Yes,
+        (Coverage::Yes, Coverage::Yes) => match statement.get("Condition") {
+            None => Coverage::Yes,
+            Some(condition) => match context.and_then(|context| condition::holds(condition, context)) {
+                Some(true) => Coverage::Yes,
+                Some(false) => Coverage::No,
+                None => Coverage::Unknown,
+            },
+        },
         _ => Coverage::Unknown,
     }
 }
@@ -141,7 +154,7 @@ fn element(statement: &Value, name: &str, negated: &str, matches: impl Fn(&str) 
     }
 }
 
-fn one_or_many(value: &Value) -> &[Value] {
+pub(super) fn one_or_many(value: &Value) -> &[Value] {
     match value {
         Value::Array(values) => values,
         Value::Null => &[],

@@ -1,5 +1,6 @@
 //! What only the inside can see: a function's credentials and its log lines, and the delays on a paused clock.
 
+mod authorization;
 mod control_plane;
 pub(crate) mod in_process;
 mod requests;

@@ -17,7 +17,7 @@ use zip::write::SimpleFileOptions;
 use crate::artifact::{Architecture, Artifact};
 use crate::aws::account::{Account, identify};
 use crate::aws::clients::{self, Access, Clients};
-use crate::config::{Config, PageSource, RelaySettings, Target, Throttling, default_ice_servers};
+use crate::config::{Config, PageSource, RelaySettings, RoleSettings, Target, Throttling, default_ice_servers};
 use crate::diagnostics::Diagnostic;
 use crate::engine::apply::{apply_absent, apply_present};
 use crate::engine::context::Context;
@@ -28,7 +28,7 @@ use crate::engine::resource::{Address, Resource};
 use crate::engine::walk::{Order, walk};
 use crate::events::Events;
 use crate::local::{DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY, LocalAws, LocalOptions, Timings};
-use crate::naming::{Names, OWNER_TAG, Reach, StageName};
+use crate::naming::{Names, OWNER_TAG, Reach, RolePath, StageName};
 use crate::page::Page;
 use crate::resources::objects::ForeignObjects;
 use crate::resources::{BUCKET, FUNCTION, LOG_GROUP, ROLE, WEBSOCKET_API};
@@ -86,6 +86,7 @@ impl Rig {
             target: Target::Local { port: 0, region: None },
             page: PageSource::Directory(page.path().to_owned()),
             relay: RelaySettings::default(),
+            role: RoleSettings::default(),
             ice_servers: default_ice_servers(),
             throttling: Throttling::default(),
         };
@@ -96,6 +97,7 @@ impl Rig {
             account: id,
             region,
             reach: Reach::Endpoint { url: endpoint, gateway: None },
+            role_path: RolePath::default(),
         });
         let ingredients = Ingredients {
             page: Page::load(&config.page).unwrap(),

@@ -1,0 +1,74 @@
+//! `policy`: prints the IAM policy that the other commands need. Nobody needs a permission, and with account and region given not
+//! even credentials, to find out which to ask for.
+
+use super::{Ending, Run};
+use crate::aws::account::{self, Account};
+use crate::aws::clients::{self, Access, Clients};
+use crate::cli::PolicyOptions;
+use crate::diagnostics::{Code, Diagnostic};
+use crate::events::{EndpointSource, Event, Phase, PolicyKind};
+use crate::naming::{ANY, AccountId, Partition, Patterns, Region};
+use crate::permissions::{self, MANAGED_POLICY_LIMIT};
+
+pub(super) async fn run(options: &PolicyOptions, run: &Run) -> Result<Ending, Diagnostic> {
+    let of = run.unless_interrupted(patterns(options, run)).await?;
+    let boundary = options.role.permissions_boundary.as_deref();
+    let (kind, document) = match &options.github {
+        Some(repository) => (PolicyKind::Trust, permissions::github_trust(&of, repository, &options.subject)),
+        None => (PolicyKind::Permissions, permissions::policy(&options.purposes, &of, boundary)),
+    };
+    let characters = document.characters();
+    if kind == PolicyKind::Permissions && characters > MANAGED_POLICY_LIMIT {
+        run.events.warn(format!(
+            "a managed policy has at most {MANAGED_POLICY_LIMIT} characters, and this has {characters}: make one for each of \
+             --for up and --for teardown"
+        ));
+    }
+    run.events.emit(Event::Policy { kind, characters, document });
+    Ok(Ending::default())
+}
+
+/// Whose resources the policy is about.
+async fn patterns(options: &PolicyOptions, run: &Run) -> Result<Patterns, Diagnostic> {
+    let stacks = options.stacks.clone().unwrap_or_else(|| options.name.clone().into());
+    let role_path = options.role.role_path.clone();
+    let given = options.region.clone().map(Region);
+    let access = Access {
+        region: options.region.clone().filter(|region| region != ANY),
+        profile: options.profile.clone(),
+        ..Access::default()
+    };
+    if let Some(account) = &options.account {
+        let region = match given {
+            Some(region) => region,
+            // Who may take a role is no matter of regions.
+            None if options.github.is_some() => Region(ANY.to_owned()),
+            None => configured_region(&access).await?,
+        };
+        let partition = Partition::of_region(region.as_str());
+        return Ok(Patterns { stacks, partition, account: AccountId(account.clone()), region, role_path });
+    }
+    run.events.emit(Event::Phase { phase: Phase::Identifying });
+    let sdk = clients::load(&access).await;
+    let Account { id, partition, region, caller } = account::identify(&sdk, &Clients::new(&sdk)).await?;
+    let endpoint = sdk.endpoint_url().map(str::to_owned);
+    run.events.emit(Event::Target {
+        account: id.to_string(),
+        region: region.to_string(),
+        caller,
+        endpoint_from: endpoint.as_ref().map(|_| EndpointSource::Environment),
+        endpoint,
+    });
+    Ok(Patterns { stacks, partition, account: id, region: given.unwrap_or(region), role_path })
+}
+
+async fn configured_region(access: &Access) -> Result<Region, Diagnostic> {
+    let sdk = clients::load(access).await;
+    sdk.region().map(|region| Region(region.to_string())).ok_or_else(|| {
+        Diagnostic::new(
+            Code::NoRegion,
+            "no AWS region is set",
+            "pass --region, e.g. --region eu-central-1, or --region '*' for a policy that is good in every region",
+        )
+    })
+}

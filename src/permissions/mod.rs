@@ -1,0 +1,146 @@
+//! What the program needs to be allowed to do: one table, from which `policy` prints documents and a refusal says what is missing.
+
+mod denial;
+mod document;
+mod table;
+
+pub(crate) use denial::missing;
+pub(crate) use document::{Document, MANAGED_POLICY_LIMIT, github_trust, policy};
+#[cfg(test)]
+pub(crate) use table::{LEFT_OUT, TABLE};
+
+use clap::ValueEnum;
+
+use crate::naming::{ANY, Patterns};
+
+/// What somebody wants to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Purpose {
+    /// 'up', and everything that looks first
+    Up,
+    /// 'teardown'
+    Teardown,
+    /// 'plan', 'status' and 'verify'
+    ReadOnly,
+}
+
+/// One action on the resources of one scope.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Permission {
+    scope: Scope,
+    /// As IAM spells it.
+    action: &'static str,
+    purposes: &'static [Purpose],
+    /// The operations, by service, that need it.
+    pub(crate) calls: &'static [&'static str],
+    when: When,
+}
+
+/// Whether a permission depends on the settings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    Always,
+    WithBoundary,
+    WithoutBoundary,
+}
+
+/// A set of resources, with the conditions under which actions on them are allowed: one statement of a document each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Scope {
+    Bucket,
+    Objects,
+    Role,
+    /// The role, also while it is not there.
+    RoleByName,
+    /// The role, as far as an action could give it more rights than a permissions boundary allows.
+    RoleRights,
+    /// The role, as something that Lambda is given.
+    PassedRole,
+    Function,
+    /// The log group's own ARN, as calls about its tags name it.
+    LogGroupTags,
+    /// The log group as all other calls name it: with what is in it.
+    LogGroup,
+    LogGroups,
+    /// All APIs: an API is found by its tag among them.
+    Apis,
+    NewApi,
+    /// The tags of what is created with tags (AWS-FACTS D).
+    ApiTags,
+    /// The action that API Gateway asks for when tags are in a create call; its reference does not list it.
+    ApiTagging,
+    NewApiParts,
+    ApiParts,
+    /// What `up` takes out of an API: parts that it did not put there or needs no more.
+    SuperfluousApiParts,
+    /// APIs and stages that carry the tag of the stack.
+    Api,
+    /// Lists of the whole account, which tell that the stack stands in another region. Without them commands say that they did not
+    /// look.
+    OtherRegions,
+    /// The stack's role, wherever its relay runs; a role of a stack that is called like it and a bit more may look the same.
+    RoleInAnyRegion,
+}
+
+impl Scope {
+    fn sid(self) -> &'static str {
+        match self {
+            Self::Bucket => "Bucket",
+            Self::Objects => "Objects",
+            Self::Role => "Role",
+            Self::RoleByName => "FindRole",
+            Self::RoleRights => "RoleRights",
+            Self::PassedRole => "PassRoleToLambda",
+            Self::Function => "Function",
+            Self::LogGroupTags => "LogGroupTags",
+            Self::LogGroup => "LogGroup",
+            Self::LogGroups => "FindLogGroup",
+            Self::Apis => "FindApi",
+            Self::NewApi => "CreateTaggedApi",
+            Self::ApiTags => "TagsOfNewApi",
+            Self::ApiTagging => "TagNewApi",
+            Self::NewApiParts => "CreateApiParts",
+            Self::ApiParts => "UpdateApiParts",
+            Self::SuperfluousApiParts => "DeleteApiParts",
+            Self::Api => "TaggedApi",
+            Self::OtherRegions => "FindStackInOtherRegions",
+            Self::RoleInAnyRegion => "FindRoleInAnyRegion",
+        }
+    }
+
+    fn resources(self, of: &Patterns) -> Vec<String> {
+        let paths = |paths: &[&str]| paths.iter().map(|path| of.api_gateway(path)).collect();
+        match self {
+            Self::Bucket => vec![of.bucket()],
+            Self::Objects => vec![format!("{}/*", of.bucket())],
+            Self::Role | Self::RoleRights | Self::PassedRole => vec![of.role()],
+            Self::RoleByName => of.role_by_name(),
+            Self::Function => vec![of.function()],
+            Self::LogGroupTags => vec![of.log_group()],
+            Self::LogGroup => vec![format!("{}:*", of.log_group())],
+            Self::LogGroups => vec![format!("{}:*", of.log_groups())],
+            Self::Apis => paths(&["/apis", "/apis/*"]),
+            Self::NewApi => paths(&["/apis"]),
+            // `/tags`, `/tags/ARN`, and the ARN within the ARN that people were refused.
+            Self::ApiTags => paths(&["*/tags*"]),
+            Self::ApiTagging => paths(&["/apis", "/apis/*"]),
+            Self::NewApiParts => paths(&[
+                "/apis/*/integrations",
+                "/apis/*/routes",
+                "/apis/*/routeresponses",
+                "/apis/*/deployments",
+                "/apis/*/stages",
+            ]),
+            Self::ApiParts => paths(&["/apis/*/integrations/*", "/apis/*/routes/*"]),
+            Self::SuperfluousApiParts => paths(&[
+                "/apis/*/integrations/*",
+                "/apis/*/routes/*",
+                "/apis/*/routesettings/*",
+                "/apis/*/deployments/*",
+            ]),
+            Self::Api => paths(&["/apis/*"]),
+            Self::OtherRegions => vec![ANY.to_owned()],
+            Self::RoleInAnyRegion => of.role_in_any_region(),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! The table. Each row is proved twice by `commands/tests/permissions.rs`: with all rows every command does its work, and without
+//! any single one some command fails and names the action, or, in `OtherRegions`, says what it did not look at.
+
+use super::Scope::{
+    self, Api, ApiParts, ApiTagging, ApiTags, Apis, Bucket, Function, LogGroup, LogGroupTags, LogGroups, NewApi,
+    NewApiParts, Objects, OtherRegions, PassedRole, Role, RoleByName, RoleInAnyRegion, RoleRights, SuperfluousApiParts,
+};
+use super::{Permission, Purpose, When};
+
+const EVERYBODY: &[Purpose] = &[Purpose::ReadOnly, Purpose::Up, Purpose::Teardown];
+/// `status` and `teardown`, where they found nothing.
+const SEARCHERS: &[Purpose] = &[Purpose::ReadOnly, Purpose::Teardown];
+const UP: &[Purpose] = &[Purpose::Up];
+const TEARDOWN: &[Purpose] = &[Purpose::Teardown];
+const WRITERS: &[Purpose] = &[Purpose::Up, Purpose::Teardown];
+
+/// What sets tags in API Gateway.
+const TAGGING: &[&str] = &["apigateway:CreateApi", "apigateway:CreateStage", "apigateway:TagResource"];
+
+const fn row(
+    scope: Scope,
+    action: &'static str,
+    purposes: &'static [Purpose],
+    calls: &'static [&'static str],
+) -> Permission {
+    Permission { scope, action, purposes, calls, when: When::Always }
+}
+
+/// Everything that the product may have to do, by scope.
+pub(crate) const TABLE: &[Permission] = &[
+    row(Bucket, "s3:ListBucket", EVERYBODY, &["s3:HeadBucket", "s3:ListObjectsV2"]),
+    row(Bucket, "s3:GetBucketTagging", EVERYBODY, &["s3:GetBucketTagging"]),
+    row(Bucket, "s3:GetBucketPublicAccessBlock", EVERYBODY, &["s3:GetPublicAccessBlock"]),
+    row(Bucket, "s3:GetBucketPolicy", EVERYBODY, &["s3:GetBucketPolicy"]),
+    row(Bucket, "s3:GetEncryptionConfiguration", EVERYBODY, &["s3:GetBucketEncryption"]),
+    row(Bucket, "s3:CreateBucket", UP, &["s3:CreateBucket"]),
+    // For the tags in the create call.
+    row(Bucket, "s3:TagResource", UP, &["s3:CreateBucket"]),
+    row(Bucket, "s3:PutBucketPublicAccessBlock", UP, &["s3:PutPublicAccessBlock"]),
+    row(Bucket, "s3:PutEncryptionConfiguration", UP, &["s3:PutBucketEncryption"]),
+    row(Bucket, "s3:PutBucketPolicy", UP, &["s3:PutBucketPolicy"]),
+    row(Bucket, "s3:ListBucketVersions", TEARDOWN, &["s3:ListObjectVersions"]),
+    row(Bucket, "s3:ListBucketMultipartUploads", TEARDOWN, &["s3:ListMultipartUploads"]),
+    row(Bucket, "s3:DeleteBucket", TEARDOWN, &["s3:DeleteBucket"]),
+    row(Objects, "s3:GetObject", EVERYBODY, &["s3:HeadObject"]),
+    // Only of a bucket with versions: what is in the older ones may be somebody else's.
+    row(Objects, "s3:GetObjectVersion", TEARDOWN, &["s3:HeadObject"]),
+    row(Objects, "s3:PutObject", UP, &["s3:PutObject"]),
+    row(Objects, "s3:DeleteObject", WRITERS, &["s3:DeleteObjects", "s3:DeleteObject"]),
+    row(Objects, "s3:DeleteObjectVersion", TEARDOWN, &["s3:DeleteObjects", "s3:DeleteObject"]),
+    // Only where somebody's upload to the bucket was never finished.
+    row(Objects, "s3:AbortMultipartUpload", TEARDOWN, &["s3:AbortMultipartUpload"]),
+    row(RoleByName, "iam:GetRole", UP, &["iam:GetRole"]),
+    row(RoleInAnyRegion, "iam:GetRole", SEARCHERS, &["iam:GetRole"]),
+    row(Role, "iam:GetRolePolicy", EVERYBODY, &["iam:GetRolePolicy"]),
+    row(Role, "iam:ListRolePolicies", EVERYBODY, &["iam:ListRolePolicies"]),
+    row(Role, "iam:ListAttachedRolePolicies", EVERYBODY, &["iam:ListAttachedRolePolicies"]),
+    row(Role, "iam:TagRole", UP, &["iam:CreateRole"]),
+    row(Role, "iam:UpdateAssumeRolePolicy", UP, &["iam:UpdateAssumeRolePolicy"]),
+    // In `up`, only where somebody gave the role more than it needs.
+    row(Role, "iam:DeleteRolePolicy", WRITERS, &["iam:DeleteRolePolicy"]),
+    row(Role, "iam:DetachRolePolicy", WRITERS, &["iam:DetachRolePolicy"]),
+    // Only where somebody set a boundary that is not asked for. With one that is, nobody should be able to take it away.
+    Permission {
+        when: When::WithoutBoundary,
+        ..row(Role, "iam:DeleteRolePermissionsBoundary", UP, &["iam:DeleteRolePermissionsBoundary"])
+    },
+    row(Role, "iam:ListInstanceProfilesForRole", TEARDOWN, &["iam:ListInstanceProfilesForRole"]),
+    row(Role, "iam:DeleteRole", TEARDOWN, &["iam:DeleteRole"]),
+    row(RoleRights, "iam:CreateRole", UP, &["iam:CreateRole"]),
+    row(RoleRights, "iam:PutRolePolicy", UP, &["iam:PutRolePolicy"]),
+    Permission {
+        when: When::WithBoundary,
+        ..row(RoleRights, "iam:PutRolePermissionsBoundary", UP, &["iam:PutRolePermissionsBoundary"])
+    },
+    row(PassedRole, "iam:PassRole", UP, &["lambda:CreateFunction", "lambda:UpdateFunctionConfiguration"]),
+    row(Function, "lambda:GetFunction", EVERYBODY, &["lambda:GetFunction"]),
+    // Without it GetFunction leaves the tags out.
+    row(Function, "lambda:ListTags", EVERYBODY, &["lambda:GetFunction"]),
+    row(Function, "lambda:GetPolicy", EVERYBODY, &["lambda:GetPolicy"]),
+    row(Function, "lambda:CreateFunction", UP, &["lambda:CreateFunction"]),
+    row(Function, "lambda:TagResource", UP, &["lambda:CreateFunction"]),
+    row(Function, "lambda:UpdateFunctionCode", UP, &["lambda:UpdateFunctionCode"]),
+    row(Function, "lambda:UpdateFunctionConfiguration", UP, &["lambda:UpdateFunctionConfiguration"]),
+    row(Function, "lambda:AddPermission", UP, &["lambda:AddPermission"]),
+    // Only where somebody changed the statement, or the API was made anew.
+    row(Function, "lambda:RemovePermission", UP, &["lambda:RemovePermission"]),
+    // Only where somebody reserved concurrency, none at worst.
+    row(Function, "lambda:DeleteFunctionConcurrency", UP, &["lambda:DeleteFunctionConcurrency"]),
+    row(Function, "lambda:DeleteFunction", TEARDOWN, &["lambda:DeleteFunction"]),
+    row(LogGroups, "logs:DescribeLogGroups", EVERYBODY, &["logs:DescribeLogGroups"]),
+    row(LogGroupTags, "logs:ListTagsForResource", EVERYBODY, &["logs:ListTagsForResource"]),
+    // On which of the two the tags of a create call are authorised is not documented.
+    row(LogGroupTags, "logs:TagResource", UP, &["logs:CreateLogGroup"]),
+    row(LogGroup, "logs:CreateLogGroup", UP, &["logs:CreateLogGroup"]),
+    row(LogGroup, "logs:TagResource", UP, &["logs:CreateLogGroup"]),
+    row(LogGroup, "logs:PutRetentionPolicy", UP, &["logs:PutRetentionPolicy"]),
+    row(LogGroup, "logs:DeleteLogGroup", TEARDOWN, &["logs:DeleteLogGroup"]),
+    row(
+        Apis,
+        "apigateway:GET",
+        EVERYBODY,
+        &[
+            "apigateway:GetApis",
+            "apigateway:GetIntegrations",
+            "apigateway:GetRoutes",
+            "apigateway:GetRouteResponses",
+            "apigateway:GetDeployments",
+            "apigateway:GetDeployment",
+            "apigateway:GetStages",
+            "apigateway:GetStage",
+        ],
+    ),
+    row(NewApi, "apigateway:POST", UP, &["apigateway:CreateApi"]),
+    row(ApiTags, "apigateway:POST", UP, TAGGING),
+    row(ApiTagging, "apigateway:TagResource", UP, TAGGING),
+    row(
+        NewApiParts,
+        "apigateway:POST",
+        UP,
+        &[
+            "apigateway:CreateIntegration",
+            "apigateway:CreateRoute",
+            "apigateway:CreateRouteResponse",
+            "apigateway:CreateDeployment",
+            "apigateway:CreateStage",
+        ],
+    ),
+    row(ApiParts, "apigateway:PATCH", UP, &["apigateway:UpdateIntegration", "apigateway:UpdateRoute"]),
+    row(
+        SuperfluousApiParts,
+        "apigateway:DELETE",
+        UP,
+        &[
+            "apigateway:DeleteIntegration",
+            "apigateway:DeleteRoute",
+            "apigateway:DeleteRouteSettings",
+            "apigateway:DeleteDeployment",
+        ],
+    ),
+    row(Api, "apigateway:PATCH", UP, &["apigateway:UpdateApi", "apigateway:UpdateStage"]),
+    // In `up`, only where another run made a second API at the same time, or the stage's name changed.
+    row(Api, "apigateway:DELETE", WRITERS, &["apigateway:DeleteApi", "apigateway:DeleteStage"]),
+    row(OtherRegions, "s3:ListAllMyBuckets", SEARCHERS, &["s3:ListBuckets"]),
+    row(OtherRegions, "iam:ListRoles", SEARCHERS, &["iam:ListRoles"]),
+];
+
+/// Calls of the product that the policy leaves out, and why.
+pub(crate) const LEFT_OUT: &[(&str, &str)] = &[
+    ("sts:GetCallerIdentity", "everyone may"),
+    (
+        "s3:PutBucketTagging",
+        "AWS takes the tags in CreateBucket; some emulators do not, and they ask for no permission",
+    ),
+    (
+        "iam:RemoveRoleFromInstanceProfile",
+        "it could be allowed on whole instance profiles only, whatever role they hold; whoever put the relay's role into one takes \
+         it out again",
+    ),
+];
