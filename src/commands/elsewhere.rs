@@ -27,8 +27,11 @@ pub(super) struct Elsewhere {
 pub(super) async fn look(session: &Session<'_>) -> Result<Elsewhere, Diagnostic> {
     let context = &session.context;
     let mut elsewhere = Elsewhere { found: BTreeMap::new(), unseen: Vec::new() };
-    let (buckets, roles) =
-        session.run.unless_interrupted(async { Ok(tokio::join!(buckets(context), roles(context))) }).await?;
+    // On the heap, as they are rarely needed: within the futures of the commands they would make all of those larger.
+    let (buckets, roles) = session
+        .run
+        .unless_interrupted(async { Ok(tokio::join!(Box::pin(buckets(context)), Box::pin(roles(context)))) })
+        .await?;
     for list in [buckets, roles] {
         match list {
             Ok(found) => {

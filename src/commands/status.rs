@@ -31,7 +31,7 @@ pub(super) async fn show(session: &Session<'_>, page: Page, relay: Option<Artifa
     let resources = status(&graph, &observations, &session.context.known)?;
     let is_absent = resources.iter().all(|resource| resource.state == State::Missing);
     session.run.events.emit(Event::Status { resources });
-    if is_absent && let Some(elsewhere) = elsewhere::look(session).await?.conclude(session, "status") {
+    if is_absent && let Some(elsewhere) = Box::pin(elsewhere::look(session)).await?.conclude(session, "status") {
         session.run.events.warn(format!("{}; {}", elsewhere.summary, elsewhere.hint));
     }
     Ok(Ending { outputs: session.outputs(), ..Ending::default() })

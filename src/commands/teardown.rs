@@ -53,7 +53,7 @@ pub(super) async fn remove(
     // Never a success: it may be this stack's after all, and somebody took its tag away.
     let left_alone = left_alone(&graph, &observations);
     if plan.is_empty() {
-        let elsewhere = elsewhere::look(session).await?.conclude(session, "teardown");
+        let elsewhere = Box::pin(elsewhere::look(session)).await?.conclude(session, "teardown");
         let problem = Diagnostic::of_all(elsewhere.into_iter().chain(left_alone));
         return Ok(Ending { problem, ..Ending::default() });
     }

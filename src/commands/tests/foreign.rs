@@ -122,8 +122,8 @@ fn what_is_not_ours_is_named_before_the_first_write_and_outlives_the_stack() {
                 assert_eq!(theirs(&rig.snapshot(), address, &name), there, "{round} {address} {owner:?}");
             }
             let status = Act::Status.run(&rig).await.succeeded();
-            let others = status.status().iter().filter(|resource| resource.address != address);
-            assert!(others.into_iter().all(|resource| resource.state == State::Missing), "{address}: {status:#?}");
+            let mut others = status.status().iter().filter(|resource| resource.address != address);
+            assert!(others.all(|resource| resource.state == State::Missing), "{address}: {status:#?}");
         });
     }
 }

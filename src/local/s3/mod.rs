@@ -177,11 +177,8 @@ fn input<T: DeserializeOwned>(call: &Call) -> Result<T> {
         )
     };
     let text = str::from_utf8(&call.body).map_err(|_| malformed())?;
-    // XML has no way to write these at all.
-    if text.chars().any(|c| {
-        (c.is_ascii_control() && !matches!(c, '\t' | '\n' | '\r')) && c != '\u{7f}'
-            || matches!(c, '\u{fffe}' | '\u{ffff}')
-    }) {
+    // XML has no way to write any other character.
+    if !text.chars().all(|c| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)) {
         return Err(malformed());
     }
     quick_xml::de::from_str(text).map_err(|_| malformed())
