@@ -104,13 +104,13 @@ async fn every_state_is_accessible_on_a_desktop_and_a_dark_phone() -> Outcome {
 #[tokio::test]
 async fn the_screens_are_as_dark_and_as_narrow_as_they_are_called() -> Outcome {
     let site = Site::get()?;
-    let size_and_scheme =
-        "return innerWidth + (matchMedia('(prefers-color-scheme: dark)').matches ? ' dark' : ' light')";
+    // While the style sheet is not there yet, a phone zooms out.
+    let size_and_scheme = "innerWidth + (matchMedia('(prefers-color-scheme: dark)').matches ? ' dark' : ' light')";
     for (screen, expected) in [(Screen::Phone, "320 light"), (Screen::DarkPhone, "390 dark")] {
         let page = open(&site, Settings { screen, ..Settings::default() }).await?;
-        assert_eq!(page.read(size_and_scheme, vec![]).await?, expected);
+        page.wait_until(&format!("{size_and_scheme} === '{expected}'")).await?;
     }
     let desktop = open(&site, Settings { screen: Screen::DarkDesktop, ..Settings::default() }).await?;
-    assert!(desktop.read(size_and_scheme, vec![]).await?.ends_with("dark"));
+    desktop.wait_until(&format!("({size_and_scheme}).endsWith('dark')")).await?;
     Ok(())
 }
