@@ -16,7 +16,7 @@ use crate::engine::apply::apply_absent;
 use crate::engine::graph::Graph;
 use crate::engine::observe::{Observations, observe};
 use crate::engine::plan::{Action, Goal, Plan, left_alone};
-use crate::engine::resource::{Address, Observed};
+use crate::engine::resource::Observed;
 use crate::events::{Event, Phase};
 use crate::resources::objects::ForeignObjects;
 use crate::ui;
@@ -51,13 +51,13 @@ pub(super) async fn remove(
     let Survey { graph, observations, plan } =
         session.survey(session.graph_of_nothing(foreign_objects), Goal::Absent).await?;
     // Never a success: it may be this stack's after all, and somebody took its tag away.
-    let left_alone = left_alone(&graph, &observations);
+    let not_ours = left_alone(&graph, &observations);
     if plan.is_empty() {
         let elsewhere = Box::pin(elsewhere::look(session)).await?.conclude(session, "teardown");
-        let problem = Diagnostic::of_all(elsewhere.into_iter().chain(left_alone));
+        let problem = Diagnostic::of_all(elsewhere.into_iter().chain(not_ours));
         return Ok(Ending { problem, ..Ending::default() });
     }
-    for problem in &left_alone {
+    for problem in &not_ours {
         run.events.warn(problem.summary.clone());
     }
     let whole = session.whole();
@@ -66,14 +66,18 @@ pub(super) async fn remove(
     }
     run.events.emit(Event::Phase { phase: Phase::Applying });
     let outcome = apply_absent(&graph, &session.context, &observations, &run.cancel).await;
-    let problem = match outcome.problem {
-        Some(problem) => Some(problem),
-        None => nothing_is_left(session, &graph, &observations).await.err(),
+    let (problem, not_ours) = match outcome.problem {
+        Some(problem) => (Some(problem), not_ours),
+        None => match nothing_is_left(session, &graph).await {
+            // Behind what was ours something may have come to light that is not.
+            Ok(now) => (None, left_alone(&graph, &now)),
+            Err(problem) => (Some(problem), not_ours),
+        },
     };
     if problem.is_none() {
         run.events.note(format!("nothing is left of {whole}"));
     }
-    let problem = Diagnostic::of_all(problem.into_iter().chain(left_alone));
+    let problem = Diagnostic::of_all(problem.into_iter().chain(not_ours));
     Ok(Ending { changed: outcome.changed, problem, ..Ending::default() })
 }
 
@@ -86,24 +90,21 @@ async fn confirm(plan: &Plan, whole: &str, run: &Run) -> Result<(), Diagnostic> 
     Err(Diagnostic::new(Code::Declined, "nothing was deleted", "answer 'y', or pass --yes, to delete"))
 }
 
-/// Looks again, as if for the first time. Only what was there before and not ours may be there still.
-async fn nothing_is_left(session: &Session<'_>, graph: &Graph, before: &Observations) -> Result<(), Diagnostic> {
-    let was_foreign = |address: &Address| matches!(before.get(address), Some(Observed::Foreign(_)));
+/// Looks again, as if for the first time, and says what is there that is not ours.
+async fn nothing_is_left(session: &Session<'_>, graph: &Graph) -> Result<Observations, Diagnostic> {
     session.run.events.emit(Event::Phase { phase: Phase::Verifying });
     let left = Mutex::new(Vec::new());
     let looking = retry::polling(LAST_SIGHT, || async {
         let observations = observe(graph, &session.fresh_context(), &session.run.cancel).await?;
-        let found: Vec<String> = observations
-            .iter()
-            .filter(|(address, observed)| !matches!(observed, Observed::Absent) && !was_foreign(address))
-            .map(|(address, _)| address.to_string())
-            .collect();
-        let nothing = found.is_empty().then_some(());
+        let ours = |observed: &Observed<_>| matches!(observed, Observed::Owned(_) | Observed::Several(_));
+        let found = observations.iter().filter(|(_, observed)| ours(observed));
+        let found: Vec<String> = found.map(|(address, _)| address.to_string()).collect();
+        let is_over = found.is_empty();
         *left.lock().unwrap_or_else(PoisonError::into_inner) = found;
-        Ok::<_, Diagnostic>(nothing)
+        Ok::<_, Diagnostic>(is_over.then_some(observations))
     });
     match session.run.unless_interrupted(looking).await? {
-        Some(()) => Ok(()),
+        Some(observations) => Ok(observations),
         None => Err(Diagnostic::new(
             Code::Leftover,
             format!("something is left of {}", session.whole()),

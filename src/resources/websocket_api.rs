@@ -30,8 +30,8 @@ pub(crate) struct Spec {
     spare_apis: Vec<String>,
 }
 
-/// All APIs that carry our tag.
-async fn owned(context: &Context) -> Result<Vec<Api>, Diagnostic> {
+/// All APIs that carry our tag: WebSocket APIs, which are ours, and the ids of others, which somebody tagged and we did not make.
+async fn tagged(context: &Context) -> Result<(Vec<Api>, Vec<ApiId>), Diagnostic> {
     let apis = all_pages(async |token: Option<String>| {
         let page = context
             .call(Operation::repeatable("apigateway", "GetApis"), || {
@@ -46,7 +46,13 @@ async fn owned(context: &Context) -> Result<Vec<Api>, Diagnostic> {
         let tags = api.tags().into_iter().flatten();
         context.ownership(tags.map(|(key, value)| (key.as_str(), value.as_str()))).is_ok()
     };
-    Ok(apis.into_iter().filter(is_ours).collect())
+    let (ours, others): (Vec<_>, Vec<_>) =
+        apis.into_iter().filter(is_ours).partition(|api| api.protocol_type() == Some(&ProtocolType::Websocket));
+    Ok((ours, others.iter().filter_map(id).collect()))
+}
+
+async fn owned(context: &Context) -> Result<Vec<Api>, Diagnostic> {
+    Ok(tagged(context).await?.0)
 }
 
 /// Several APIs with our tag, told apart by what they serve.
@@ -80,12 +86,9 @@ async fn choose(context: &Context, mut apis: Vec<Api>) -> Result<Choice, Diagnos
     }
 }
 
-/// Whether it may be somebody's URL; `None` for one that is gone, and that the list still shows. What is no WebSocket API was not made by us, and is never taken for spare.
+/// Whether it may be somebody's URL; `None` for one that is gone, and that the list still shows.
 async fn serves(context: &Context, api: &Api) -> Result<Option<bool>, Diagnostic> {
     let Some(id) = id(api) else { return Ok(Some(true)) };
-    if api.protocol_type() != Some(&ProtocolType::Websocket) {
-        return Ok(Some(true));
-    }
     let stages = context
         .call(Operation::repeatable("apigateway", "GetStages"), || {
             context.clients.api_gateway.get_stages().api_id(id.as_str()).send()
@@ -179,14 +182,16 @@ impl Kind for WebsocketApi {
     async fn observe(&self, context: &Context) -> Result<Observed<Spec>, Diagnostic> {
         context.known.api.clear();
         let text = |ids: Vec<ApiId>| ids.iter().map(ToString::to_string).collect();
-        let (api, spare) = match choose(context, owned(context).await?).await? {
+        let (ours, others) = tagged(context).await?;
+        let (api, spare) = match choose(context, ours).await? {
             Choice::One(api, spare) => (api, spare),
             Choice::Several(ids) => return Ok(Observed::Several(text(ids))),
         };
-        let Some((api, id)) = api.and_then(|api| id(&api).map(|id| (api, id))) else { return Ok(Observed::Absent) };
-        if api.protocol_type() != Some(&ProtocolType::Websocket) {
-            return Ok(Observed::Foreign(format!("the API {id} carries this stack's tag but is no WebSocket API")));
-        }
+        let Some((api, id)) = api.and_then(|api| id(&api).map(|id| (api, id))) else {
+            return Ok(others.first().map_or(Observed::Absent, |id| {
+                Observed::Foreign(format!("the API {id} carries this stack's tag but is no WebSocket API"))
+            }));
+        };
         context.known.api.set(id);
         Ok(Observed::Owned(Spec {
             name: api.name.unwrap_or_default(),

@@ -1,7 +1,7 @@
 //! Not ours, for every kind: what has a name of the stack and another owner is named before the first write, and stays as it is
 //! when the stack is removed around it; what was edited by hand inside of the stack has one defined outcome each.
 
-use aws_sdk_apigatewayv2::types::IntegrationType;
+use aws_sdk_apigatewayv2::types::{IntegrationType, ProtocolType};
 use serde_json::Value;
 
 use super::acts::{Act, names};
@@ -12,7 +12,7 @@ use crate::diagnostics::Code;
 use crate::engine::plan::Action;
 use crate::engine::resource::Address;
 use crate::engine::status::State;
-use crate::local::{Fault, FaultRule, s3};
+use crate::local::{Fault, FaultRule, apigateway, s3};
 use crate::naming::OWNER_TAG;
 use crate::resources::{BUCKET, FUNCTION, LOG_GROUP, ROLE, ROUTE, STAGE};
 
@@ -276,6 +276,39 @@ impl Inside {
     fn stops_teardown(self) -> bool {
         matches!(self, Self::Object | Self::ObjectOfAnotherStack)
     }
+}
+
+/// Somebody tagged an HTTP API; we make WebSocket APIs only.
+async fn tag_an_http_api(rig: &Rig) -> String {
+    let create = Clients::new(&rig.sdk).api_gateway.create_api().name("theirs").protocol_type(ProtocolType::Websocket);
+    let create = create.route_selection_expression("$request.body.action").tags(OWNER_TAG, "demo");
+    let id = create.send().await.unwrap().api_id.unwrap();
+    apigateway::seed_as_http(&mut rig.world.state(), &id);
+    id
+}
+
+#[test]
+fn an_api_of_another_kind_with_our_tag_is_never_ours() {
+    paused(async {
+        let rig = Rig::new().await;
+        let id = tag_an_http_api(&rig).await;
+        for act in [Act::Up, Act::Plan] {
+            let seen = act.run(&rig).await;
+            assert_eq!((seen.problem().code, seen.writes.len()), (Code::NotOurs, 0), "{seen:#?}");
+            assert!(seen.problem().summary.contains(&id), "{}", seen.problem());
+        }
+    });
+    paused(async {
+        let rig = Rig::new().await;
+        Act::Up.run(&rig).await.succeeded();
+        let id = tag_an_http_api(&rig).await;
+        let theirs = rig.snapshot()["apigateway"]["apis"][&id].clone();
+        assert!(!Act::Up.run(&rig).await.succeeded().changed);
+        let teardown = Act::Teardown.run(&rig).await;
+        assert!(teardown.problem().summary.contains(&id), "ours is gone, and it says what is not: {teardown:#?}");
+        let left = rig.snapshot();
+        assert_eq!((shape::apis(&left), &left["apigateway"]["apis"][&id]), (vec![id.clone()], &theirs));
+    });
 }
 
 #[test]

@@ -203,6 +203,14 @@ impl OnApi {
 }
 
 /// The operation that a call asks for; none if this API Gateway does not carry it.
+/// Makes it an HTTP API, which the local AWS cannot make by a call.
+#[cfg(test)]
+pub(crate) fn seed_as_http(state: &mut State, id: &str) {
+    if let Some((_, api)) = state.apigateway.apis.iter_mut().find(|(known, _)| known.to_string() == id) {
+        api.record.protocol_type = "HTTP";
+    }
+}
+
 pub(crate) fn operation(call: &Call) -> Option<Operation> {
     Request::of(call).map(|request| request.operation())
 }
