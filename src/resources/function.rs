@@ -317,7 +317,10 @@ impl Kind for Function {
     }
 
     async fn update(&self, context: &Context, observed: &Spec, desired: &Spec, _: &[Change]) -> Result<(), Diagnostic> {
-        if observed.state == Readiness::Failed {
+        // Of a role that was made anew Lambda holds a grant to the old one. Whether setting the same ARN again renews it is not
+        // documented (AWS-FACTS D), and the function cannot work as it is: a new one is right either way.
+        let bound_to_another = observed.role_id.is_some() && observed.role_id != desired.role_id;
+        if observed.state == Readiness::Failed || bound_to_another {
             self.delete(context).await?;
             return self.create(context, desired).await;
         }

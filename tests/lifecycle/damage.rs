@@ -57,6 +57,10 @@ async fn under_a_role_that_was_made_anew_the_function_has_no_credentials_until_i
         (plan.planned(), plan.changes("function.relay")),
         (vec!["function.relay update".into()], vec!["role_id".into()])
     );
+    world.machine.succeed(&["up", "demo"]).await;
+    let calls = world.account.aws.calls();
+    let made_anew = calls.iter().any(|call| call.operation == "DeleteFunction");
+    assert!(made_anew, "whether setting the same role again helps is unknown");
     repaired(&world, &stack).await;
     assert_relays(&mut one, &mut other).await;
 }
