@@ -179,7 +179,7 @@ async fn converge(resource: &dyn Resource, context: &Context, mut observed: Obse
         };
         match result {
             Ok(()) => return Ok(()),
-            Err(problem) if looks < LOOKS && may_have_happened(&problem) => {
+            Err(problem) if looks < LOOKS && is_worth_a_look(&problem) => {
                 looks += 1;
                 context.before_looking_again(looks, problem.to_string()).await?;
                 observed = resource.observe(context).await?;
@@ -189,9 +189,11 @@ async fn converge(resource: &dyn Resource, context: &Context, mut observed: Obse
     }
 }
 
-fn may_have_happened(problem: &Diagnostic) -> bool {
-    use FailureClass::{AlreadyExists, Transient, Unreadable};
-    problem.aws.as_ref().is_some_and(|aws| matches!(aws.class, Transient | Unreadable | AlreadyExists))
+/// Whether another look may show something else: the call may have taken effect, somebody else was quicker, or AWS does not know
+/// yet in one place what was made in another a moment ago (AWS-FACTS D).
+fn is_worth_a_look(problem: &Diagnostic) -> bool {
+    use FailureClass::{AlreadyExists, NotFound, Transient, Unreadable};
+    problem.aws.as_ref().is_some_and(|aws| matches!(aws.class, Transient | Unreadable | AlreadyExists | NotFound))
 }
 
 fn not_ours(address: Address, what: &str) -> Diagnostic {

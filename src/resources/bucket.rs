@@ -1,6 +1,7 @@
 //! The page's bucket: public by policy, never by ACL (the only way that works on new buckets, AWS-FACTS E1).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use aws_sdk_s3::types::{
@@ -12,11 +13,15 @@ use serde_json::{Value, json};
 
 use super::{BUCKET, Doing, OBJECTS, policy_document};
 use crate::aws::failure::{AwsFailure, FailureClass};
+use crate::aws::retry;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation};
 use crate::engine::diff::Change;
 use crate::engine::resource::{Address, Kind, Observed};
 use crate::naming::{Names, Reach};
+
+/// How long the tags of a new bucket may take to show (AWS-FACTS E3).
+const TAGS_SHOWN: Duration = Duration::from_secs(10);
 
 #[derive(Debug)]
 pub(crate) struct Bucket {
@@ -272,9 +277,14 @@ impl Kind for Bucket {
             })
             .await
             .doing(|| format!("create the bucket {name}"))?;
-        // Endpoints that do not know tags in the create call drop them in silence, and then the bucket would not be ours.
-        let found = self.tags(context).await.doing(|| format!("read the tags of the bucket {name}"))?;
-        if context.ownership(found.iter().map(|tag| (tag.key(), tag.value()))).is_err() {
+        // Endpoints that do not know tags in the create call drop them in silence, and then the bucket would not be ours. AWS
+        // only shows them late now and then.
+        let shown_within = if self.names.reach == Reach::Aws { TAGS_SHOWN } else { Duration::ZERO };
+        let tagged = retry::polling(shown_within, || async {
+            let found = self.tags(context).await.doing(|| format!("read the tags of the bucket {name}"))?;
+            Ok::<_, Diagnostic>(context.ownership(found.iter().map(|tag| (tag.key(), tag.value()))).ok())
+        });
+        if tagged.await?.is_none() {
             let tagging = Tagging::builder()
                 .set_tag_set(Some(tags))
                 .build()

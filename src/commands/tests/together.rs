@@ -163,6 +163,20 @@ fn after_a_lost_answer_a_run_waits_before_it_looks_and_says_so() {
     });
 }
 
+/// What was made a moment ago is not known everywhere yet (AWS-FACTS D), which is no reason to end a run.
+#[test]
+fn a_not_found_right_after_a_create_is_waited_out() {
+    for place in ["iam:PutRolePolicy", "logs:PutRetentionPolicy", "lambda:AddPermission", "apigateway:CreateStage"] {
+        paused(async {
+            let rig = Rig::new().await;
+            let code = if place.starts_with("iam") { "NoSuchEntity" } else { "ResourceNotFoundException" };
+            rig.world.faults.add(format!("{place}#1=fail:404:{code}").parse().unwrap());
+            assert!(rig.up().await.is_ok_and(|ending| ending.changed), "{place}");
+            assert!(rig.up().await.is_ok_and(|ending| !ending.changed), "{place}");
+        });
+    }
+}
+
 #[test]
 fn two_apis_that_may_be_in_use_are_both_named_and_neither_is_touched() {
     paused(async {
