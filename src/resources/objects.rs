@@ -121,8 +121,17 @@ impl Objects {
             })
             .await;
         let head = match head {
-            // Encrypted with a key that the reader must send along: nothing of ours is.
+            // Encrypted with a key that the reader must send along: nothing of ours is. But without a body nothing tells that from
+            // credentials that have expired meanwhile; a GET does.
             Err(failure) if failure.status == Some(400) => {
+                context
+                    .call(Operation::repeatable("s3", "GetBucketTagging"), || {
+                        let owner = context.names.account.as_str();
+                        context.clients.s3.get_bucket_tagging().bucket(&bucket).expected_bucket_owner(owner).send()
+                    })
+                    .await
+                    .absent_as_none()
+                    .doing(|| format!("look at the object {key:?} of the bucket {bucket}"))?;
                 let spec = ObjectSpec { sha256: None, content_type: String::new(), cache_control: String::new() };
                 return Ok(Some(Found { key, spec, is_ours: false }));
             }

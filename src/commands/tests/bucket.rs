@@ -118,6 +118,23 @@ fn times(seen: &Seen, write: &str) -> usize {
     seen.writes.iter().filter(|call| *call == write).count()
 }
 
+/// The answer to HEAD has no body, and says 400 also to credentials that have expired in the middle of a run.
+#[test]
+fn files_are_not_taken_for_somebodys_because_the_credentials_have_expired() {
+    paused(async {
+        let owner = Owner::with_demo().await;
+        let faults = &owner.rig.world.faults;
+        faults.add("s3:HeadObject=fail:400:BadRequest".parse().unwrap());
+        // The first look is the bucket's own.
+        faults.add("s3:GetBucketTagging#2=fail:400:ExpiredToken".parse().unwrap());
+        faults.add("s3:GetBucketTagging#3=fail:400:ExpiredToken".parse().unwrap());
+        let seen = owner.assert_stuck(Code::CredentialsRefused, &["ExpiredToken"]).await;
+        assert!(seen.writes.is_empty(), "{seen:#?}");
+        faults.clear();
+        owner.assert_gone().await;
+    });
+}
+
 #[test]
 fn a_versioned_bucket_is_emptied_with_its_history() {
     for then in [BucketVersioningStatus::Enabled, BucketVersioningStatus::Suspended] {
