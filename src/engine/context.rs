@@ -47,6 +47,8 @@ impl<Id: Clone> Slot<Id> {
 #[derive(Debug, Default)]
 pub(crate) struct Known {
     pub(crate) role: Slot<RoleId>,
+    /// The limit that somebody may have set on the role.
+    pub(crate) permissions_boundary: Slot<String>,
     pub(crate) api: Slot<ApiId>,
     pub(crate) integration: Slot<IntegrationId>,
     pub(crate) route: Slot<RouteId>,

@@ -50,7 +50,6 @@ pub(crate) fn policy(purposes: &[Purpose], of: &Patterns, boundary: Option<&str>
         let wanted = match permission.when {
             When::Always => true,
             When::WithBoundary => boundary.is_some(),
-            When::WithoutBoundary => boundary.is_none(),
         };
         wanted && permission.purposes.iter().any(|purpose| purposes.contains(purpose))
     };

@@ -41,7 +41,6 @@ pub(crate) struct Permission {
 enum When {
     Always,
     WithBoundary,
-    WithoutBoundary,
 }
 
 /// A set of resources, with the conditions under which actions on them are allowed: one statement of a document each.

@@ -60,11 +60,6 @@ pub(crate) const TABLE: &[Permission] = &[
     // In `up`, only where somebody gave the role more than it needs.
     row(Role, "iam:DeleteRolePolicy", WRITERS, &["iam:DeleteRolePolicy"]),
     row(Role, "iam:DetachRolePolicy", WRITERS, &["iam:DetachRolePolicy"]),
-    // Only where somebody set a boundary that is not asked for. With one that is, nobody should be able to take it away.
-    Permission {
-        when: When::WithoutBoundary,
-        ..row(Role, "iam:DeleteRolePermissionsBoundary", UP, &["iam:DeleteRolePermissionsBoundary"])
-    },
     row(Role, "iam:ListInstanceProfilesForRole", TEARDOWN, &["iam:ListInstanceProfilesForRole"]),
     row(Role, "iam:DeleteRole", TEARDOWN, &["iam:DeleteRole"]),
     row(RoleRights, "iam:CreateRole", UP, &["iam:CreateRole"]),

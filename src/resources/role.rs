@@ -94,26 +94,15 @@ async fn detach(context: &Context, role: &str, policies: Attachments) -> Result<
     Ok(())
 }
 
-async fn set_boundary(context: &Context, role: &str, boundary: Option<&str>) -> Result<(), Diagnostic> {
-    let iam = &context.clients.iam;
-    let doing = || format!("set the permissions boundary of the role {role}");
-    match boundary {
-        Some(arn) => context
-            .call(Operation::repeatable("iam", "PutRolePermissionsBoundary"), || {
-                iam.put_role_permissions_boundary().role_name(role).permissions_boundary(arn).send()
-            })
-            .await
-            .map(drop)
-            .doing(doing),
-        None => context
-            .call(Operation::repeatable("iam", "DeleteRolePermissionsBoundary"), || {
-                iam.delete_role_permissions_boundary().role_name(role).send()
-            })
-            .await
-            .absent_as_none()
-            .map(drop)
-            .doing(doing),
-    }
+async fn set_boundary(context: &Context, role: &str, boundary: &str) -> Result<(), Diagnostic> {
+    context
+        .call(Operation::repeatable("iam", "PutRolePermissionsBoundary"), || {
+            let put = context.clients.iam.put_role_permissions_boundary().role_name(role);
+            put.permissions_boundary(boundary).send()
+        })
+        .await
+        .map(drop)
+        .doing(|| format!("set the permissions boundary of the role {role}"))
 }
 
 async fn leave_instance_profiles(context: &Context, role: &str) -> Result<(), Diagnostic> {
@@ -155,11 +144,16 @@ impl Kind for Role {
         vec![FUNCTION, ROLE_POLICY]
     }
 
-    fn desired(&self, _: &Known) -> Spec {
+    fn desired(&self, known: &Known) -> Spec {
         Spec {
             other_policies: Vec::new(),
             path: self.settings.path.to_string(),
-            permissions_boundary: self.settings.permissions_boundary.clone(),
+            // A limit that somebody set is theirs to lift: leaving out an option must not do it.
+            permissions_boundary: self
+                .settings
+                .permissions_boundary
+                .clone()
+                .or_else(|| known.permissions_boundary.get()),
             trust: policy_document::wanted(json!({
                 "Version": "2012-10-17",
                 "Statement": [{
@@ -174,6 +168,7 @@ impl Kind for Role {
     async fn observe(&self, context: &Context) -> Result<Observed<Spec>, Diagnostic> {
         let name = context.names.role();
         context.known.role.clear();
+        context.known.permissions_boundary.clear();
         let answer = context
             .call(Operation::repeatable("iam", "GetRole"), || context.clients.iam.get_role().role_name(&name).send())
             .await
@@ -191,6 +186,9 @@ impl Kind for Role {
         other_policies.sort();
         let path = role.path().to_owned();
         let permissions_boundary = role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn);
+        if let Some(boundary) = &permissions_boundary {
+            context.known.permissions_boundary.set(boundary.clone());
+        }
         Ok(Observed::Owned(Spec { trust, other_policies, path, permissions_boundary }))
     }
 
@@ -230,8 +228,10 @@ impl Kind for Role {
             ));
         }
         // First: where it is demanded, nothing else may be changed before.
-        if observed.permissions_boundary != desired.permissions_boundary {
-            set_boundary(context, &name, desired.permissions_boundary.as_deref()).await?;
+        if let Some(boundary) = &desired.permissions_boundary
+            && observed.permissions_boundary != desired.permissions_boundary
+        {
+            set_boundary(context, &name, boundary).await?;
         }
         if observed.trust != desired.trust {
             context

@@ -83,7 +83,7 @@ impl Scenario {
         }
         if matches!(self, Self::UpThatRepairsEverything | Self::PlanOfDamage | Self::TeardownOfDamage) {
             rig.damage().await;
-            self.damage_more(account, rig).await;
+            self.damage_more(rig).await;
         }
         match self {
             Self::UpThatRepairsEverything => {
@@ -99,7 +99,7 @@ impl Scenario {
     }
 
     /// What only rights that nobody should need can mend.
-    async fn damage_more(self, account: Account, rig: &Rig) {
+    async fn damage_more(self, rig: &Rig) {
         let Clients { iam, api_gateway, .. } = Clients::new(&rig.sdk);
         let attach = iam.attach_role_policy().role_name(ROLE).policy_arn("arn:aws:iam::aws:policy/PowerUserAccess");
         attach.send().await.unwrap();
@@ -107,9 +107,6 @@ impl Scenario {
             json!({ "Version": "2012-10-17", "Statement": { "Effect": "Allow", "Action": "*", "Resource": "*" } });
         let put = iam.put_role_policy().role_name(ROLE).policy_name("more").policy_document(policy.to_string());
         put.send().await.unwrap();
-        if account == Account::Plain {
-            iam.put_role_permissions_boundary().role_name(ROLE).permissions_boundary(BOUNDARY).send().await.unwrap();
-        }
         let api = shape::apis(&rig.snapshot()).remove(0);
         api_gateway.update_api().api_id(&api).name("renamed").send().await.unwrap();
         // As an interrupted run leaves one.
@@ -431,6 +428,25 @@ fn a_demanding_account_is_met_by_boundary_and_path() {
         let role = rig.snapshot()["iam"]["roles"][ROLE].clone();
         assert_eq!(role["arn"], format!("arn:aws:iam::000000000000:role/team/{ROLE}"));
         assert_eq!(role["permissions_boundary"], BOUNDARY);
+        assert!(!rig.up().await.unwrap().changed);
+    });
+}
+
+#[test]
+fn a_boundary_that_somebody_set_stays_until_another_one_is_asked_for() {
+    paused(async {
+        let mut rig = Rig::new().await;
+        rig.up().await.unwrap();
+        let iam = Clients::new(&rig.sdk).iam;
+        iam.put_role_permissions_boundary().role_name(ROLE).permissions_boundary(BOUNDARY).send().await.unwrap();
+        rig.want_something_else();
+        rig.up().await.unwrap();
+        assert_eq!(rig.snapshot()["iam"]["roles"][ROLE]["permissions_boundary"], BOUNDARY);
+        let another = BOUNDARY.to_owned() + "-of-ours";
+        rig.config.role.permissions_boundary = Some(another.clone());
+        rig.up().await.unwrap();
+        assert_eq!(rig.snapshot()["iam"]["roles"][ROLE]["permissions_boundary"], another);
+        rig.config.role.permissions_boundary = None;
         assert!(!rig.up().await.unwrap().changed);
     });
 }

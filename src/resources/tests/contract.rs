@@ -14,13 +14,14 @@ use crate::local::Fault;
 use crate::resources::{BUCKET, FUNCTION, LOG_GROUP, OBJECTS, ROLE, STAGE, WEBSOCKET_API};
 
 /// What no hand can change from outside, and why.
-const FIXED: [(&str, &str, &str); 6] = [
+const FIXED: [(&str, &str, &str); 7] = [
     ("function", "state", "Lambda alone sets it"),
     ("function", "architecture", "the local AWS takes only what this machine can run"),
     ("integration", "integration_type", "the local AWS carries AWS_PROXY only"),
     ("integration", "connection_type", "the local AWS carries INTERNET only"),
     ("route", "authorization", "the local AWS carries NONE only"),
     ("role", "path", "IAM cannot move a role: another path is refused"),
+    ("role", "permissions_boundary", "where none is asked for, one that somebody set stays"),
 ];
 
 #[tokio::test]

@@ -119,7 +119,6 @@ fn relay_and_its_rights(rig: &Rig) -> Vec<Drift<'_>> {
             delete.send().await.map(drop).unwrap();
         }),
         towards(rig, ROLE, "/trust", other_trust),
-        towards(rig, ROLE, "/permissions_boundary", json!("arn:aws:iam::000000000000:policy/limit")),
         towards(rig, ROLE_POLICY, "/document", document),
         by_hand("more rights given to the role", &[ROLE], async move {
             let put = clients.iam.put_role_policy().role_name(names.role()).policy_name("everything");
