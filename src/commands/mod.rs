@@ -33,6 +33,9 @@ use crate::ui::Reporter;
 /// The exit code of `plan --exit-code` when `up` would change something.
 const CHANGES_PENDING: u8 = 5;
 
+/// All went well, but the disk on which somebody wanted the results is full.
+const RESULTS_LOST: u8 = 1;
+
 /// What every command works with.
 #[derive(Clone, Debug)]
 pub(crate) struct Run {
@@ -92,13 +95,13 @@ pub fn run(cli: &Cli) -> ExitCode {
     };
     events.emit(Event::Started { command, stack: stack.map(ToString::to_string), version: env!("CARGO_PKG_VERSION") });
     let run = Run { events, cancel: CancellationToken::new() };
-    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let exit_code = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
             let exit_code = runtime.block_on(async {
                 let (ending, interrupted) = execute(cli, &run).await;
                 let exit_code = finish(ending, interrupted, &run.events);
-                reporter.finish(&run.cancel).await;
-                exit_code
+                let is_all_told = reporter.finish(&run.cancel).await;
+                if is_all_told || exit_code != 0 { exit_code } else { RESULTS_LOST }
             });
             // Tasks hold function processes and temporary directories, which go with them. Not waited for: a name that is still
             // being looked up, a prompt that nobody answered.
@@ -110,11 +113,12 @@ pub fn run(cli: &Cli) -> ExitCode {
             reporter.finish_blocking();
             exit_code
         }
-    }
+    };
+    ExitCode::from(exit_code)
 }
 
 /// Says how a run ended. `interrupted` is the exit code for the case that a signal ended it.
-fn finish(ending: Ending, interrupted: u8, events: &Events) -> ExitCode {
+fn finish(ending: Ending, interrupted: u8, events: &Events) -> u8 {
     let exit_code = match &ending.problem {
         Some(problem) if problem.code == Code::Interrupted => interrupted,
         Some(problem) => problem.code.exit_code(),
@@ -125,7 +129,7 @@ fn finish(ending: Ending, interrupted: u8, events: &Events) -> ExitCode {
     let further_problems =
         problem.as_mut().map(|problem| std::mem::take(&mut problem.further).into_vec()).unwrap_or_default();
     events.emit(Event::Finished { ok: problem.is_none(), changed, outputs, problem, further_problems });
-    ExitCode::from(exit_code)
+    exit_code
 }
 
 /// How the command ended, and the exit code for the case that a signal ended it.

@@ -26,13 +26,13 @@ struct Drawn {
 }
 
 impl Bars {
-    pub(super) fn new(drawn: bool) -> Self {
+    pub(super) fn new(drawn: bool, printer: Printer) -> Self {
         let drawn = drawn.then(|| Drawn {
             all: MultiProgress::with_draw_target(screen::target()),
             phase: None,
             steps: BTreeMap::new(),
         });
-        Self { printer: Printer, drawn }
+        Self { printer, drawn }
     }
 
     pub(super) fn are_drawn(&self) -> bool {

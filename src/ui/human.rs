@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Renderer;
 use super::bars::Bars;
+use super::printer::Printer;
 use super::terminal::Abilities;
 use super::text::{self, Paint};
 use crate::engine::plan::{Action, Plan};
@@ -37,13 +38,13 @@ pub(super) struct Human {
 }
 
 impl Human {
-    pub(super) fn new(verbose: bool) -> Self {
+    pub(super) fn new(verbose: bool, printer: Printer) -> Self {
         let abilities = Abilities::detect();
         Self {
             verbose,
             out: Paint::new(abilities.colour_on_stdout),
             err: Paint::new(abilities.colour_on_stderr),
-            bars: Bars::new(abilities.bars),
+            bars: Bars::new(abilities.bars, printer),
             command: "",
             stack: String::new(),
             relay_is_building: false,

@@ -10,8 +10,8 @@ pub(super) struct Json {
 }
 
 impl Json {
-    pub(super) fn new() -> Self {
-        Self { printer: Printer }
+    pub(super) fn new(printer: Printer) -> Self {
+        Self { printer }
     }
 }
 

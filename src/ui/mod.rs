@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cli::{OutputFormat, OutputOptions};
 use crate::events::{Event, Events};
+use printer::Printer;
 
 pub(crate) use answer::read_answer;
 pub(crate) use terminal::can_ask;
@@ -33,14 +34,16 @@ const LAST_MOMENT: Duration = Duration::from_secs(1);
 pub(crate) struct Reporter {
     /// Answered, or closed by a panic, when the thread ends.
     ended: oneshot::Receiver<()>,
+    printer: Printer,
 }
 
 impl Reporter {
     pub(crate) fn start(options: &OutputOptions) -> (Events, Self) {
         let (events, mut receiver) = Events::channel();
+        let printer = Printer::default();
         let mut renderer: Box<dyn Renderer> = match options.output {
-            OutputFormat::Human => Box::new(human::Human::new(options.verbose)),
-            OutputFormat::Json => Box::new(json::Json::new()),
+            OutputFormat::Human => Box::new(human::Human::new(options.verbose, printer.clone())),
+            OutputFormat::Json => Box::new(json::Json::new(printer.clone())),
         };
         let (end, ended) = oneshot::channel();
         std::thread::spawn(move || {
@@ -53,19 +56,22 @@ impl Reporter {
             // Whoever waited may have gone.
             let _ = end.send(());
         });
-        (events, Self { ended })
+        (events, Self { ended, printer })
     }
 
     /// Waits until everything up to [`Event::Finished`] is shown: for a slow reader as long as it takes, but for one that has
-    /// stopped reading only until somebody interrupts the run.
-    pub(crate) async fn finish(self, interruption: &CancellationToken) {
-        let mut ended = self.ended;
+    /// stopped reading only until somebody interrupts the run. Says whether the results are all where they were to go.
+    pub(crate) async fn finish(self, interruption: &CancellationToken) -> bool {
+        let Self { mut ended, printer } = self;
         // A renderer that panicked has said so on stderr; the run's exit code still stands.
         tokio::select! {
-            _ = &mut ended => return,
-            () = interruption.cancelled() => {}
+            _ = &mut ended => {}
+            () = interruption.cancelled() => drop(tokio::time::timeout(LAST_MOMENT, ended).await),
         }
-        let _ = tokio::time::timeout(LAST_MOMENT, ended).await;
+        let Some(error) = printer.lost() else { return true };
+        printer.err(&format!("error: the results could not all be written: {error}"));
+        printer.err("  hint: make room where stdout goes, then run the command again; what it did is done");
+        false
     }
 
     /// The same, where nothing can interrupt.

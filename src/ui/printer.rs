@@ -1,28 +1,44 @@
-//! The only place that writes to stdout and stderr. A closed pipe does no harm: whoever reads may leave, the work goes on.
+//! The only place that writes to stdout and stderr. A closed pipe does no harm: whoever reads may leave, the work goes on. But a
+//! file that takes no more has lost what somebody wanted to keep.
 
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Write};
+use std::sync::{Arc, OnceLock};
 
-#[derive(Debug, Default)]
-pub(super) struct Printer;
+#[derive(Clone, Debug, Default)]
+pub(super) struct Printer {
+    /// Why data could not be kept.
+    lost: Arc<OnceLock<io::Error>>,
+}
 
 impl Printer {
     /// A line of data.
     pub(super) fn out(&self, line: &str) {
-        write(io::stdout().lock(), line, "\n");
+        if let Err(error) = write(io::stdout().lock(), line, "\n")
+            && matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
+        {
+            // The first reason is the reason.
+            let _ = self.lost.set(error);
+        }
     }
 
     /// A line of progress, or a problem.
     pub(super) fn err(&self, line: &str) {
-        write(io::stderr().lock(), line, "\n");
+        // Nobody is there to be told.
+        let _ = write(io::stderr().lock(), line, "\n");
     }
 
     /// A question: the cursor stays behind it.
     pub(super) fn ask(&self, question: &str) {
-        write(io::stderr().lock(), question, " ");
+        let _ = write(io::stderr().lock(), question, " ");
+    }
+
+    /// Why what was written to stdout is not all there.
+    pub(super) fn lost(&self) -> Option<&io::Error> {
+        self.lost.get()
     }
 }
 
 /// One write call for each line, so that lines of two programs on one terminal do not mix.
-fn write(mut stream: impl Write, text: &str, end: &str) {
-    let _ = stream.write_all(format!("{text}{end}").as_bytes()).and_then(|()| stream.flush());
+fn write(mut stream: impl Write, text: &str, end: &str) -> io::Result<()> {
+    stream.write_all(format!("{text}{end}").as_bytes()).and_then(|()| stream.flush())
 }

@@ -111,3 +111,21 @@ fn refused_credentials_come_with_what_aws_said() {
     assert!(ran.stderr.contains("  AWS said: InvalidClientTokenId: "), "{ran}");
     assert!(ran.stderr.contains("(request id "), "{ran}");
 }
+
+/// `webrtc-aws policy > policy.json` must not succeed with half a policy.
+#[cfg(target_os = "linux")]
+#[test]
+fn results_that_a_full_disk_does_not_take_are_no_success() {
+    let arguments = ["policy", "--account", "123456789012", "--region", "us-east-1"];
+    for arguments in [arguments.to_vec(), [&arguments[..], &["--output", "json"]].concat()] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let ran = std::process::Command::new(env!("CARGO_BIN_EXE_webrtc-aws"))
+            .args(&arguments)
+            .stdout(full)
+            .output()
+            .unwrap();
+        let said = String::from_utf8(ran.stderr).unwrap();
+        assert_eq!(ran.status.code(), Some(1), "{said}");
+        assert!(said.contains("could not all be written") && said.contains("hint: make room"), "{said}");
+    }
+}
