@@ -1,5 +1,6 @@
 //! The command line: clap types only. What they mean is decided in [`crate::commands`].
 
+mod life;
 mod values;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -14,6 +15,7 @@ use crate::local::FaultRule;
 use crate::naming::{GatewayTemplate, RolePath, StackName, StackPattern, StageName};
 use crate::permissions::Purpose;
 
+pub(crate) use life::{LifeOptions, TagOptions};
 pub(crate) use values::StunChoice;
 
 /// The port of the local AWS, unless told otherwise.
@@ -127,6 +129,8 @@ pub(crate) struct UpOptions {
     #[command(flatten)]
     pub(crate) content: ContentOptions,
     #[command(flatten)]
+    pub(crate) life: LifeOptions,
+    #[command(flatten)]
     pub(crate) checks: CheckOptions,
 }
 
@@ -149,6 +153,8 @@ pub(crate) struct PlanOptions {
     pub(crate) stack: StackOptions,
     #[command(flatten)]
     pub(crate) content: ContentOptions,
+    #[command(flatten)]
+    pub(crate) life: LifeOptions,
 
     /// End with exit code 5 if 'up' would change something
     #[arg(long)]
@@ -291,6 +297,9 @@ pub(crate) struct ContentOptions {
     #[arg(long, value_name = "MESSAGES", default_value_t = Throttling::default().burst,
           value_parser = values::throttle_burst)]
     pub(crate) throttle_burst: i32,
+
+    #[command(flatten)]
+    pub(crate) tags: TagOptions,
 }
 
 /// What an account may demand of every role.

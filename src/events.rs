@@ -7,7 +7,8 @@ use crate::diagnostics::Diagnostic;
 use crate::engine::outputs::Outputs;
 use crate::engine::plan::{Action, Plan};
 use crate::engine::resource::Address;
-use crate::engine::status::ResourceStatus;
+use crate::engine::status::{Health, ResourceStatus};
+use crate::lifetime::{Expiry, LastDeploy};
 use crate::permissions::Document;
 use crate::verify::{Check, CheckId, Summary};
 
@@ -72,6 +73,14 @@ pub enum Event {
     },
     /// What was found, resource by resource (`status`).
     Status {
+        /// The whole stack in one line: `healthy`, `not deployed`, or how many resources are not as they should be.
+        health: Health,
+        /// The last run that had something to do.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        deployed: Option<LastDeploy>,
+        /// Until when the stack is to live; `never` for one that once had a time and has none any more.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expires: Option<Expiry>,
         /// One entry for each resource, in the order of `stack.rs`.
         resources: Vec<ResourceStatus>,
     },

@@ -17,6 +17,7 @@ use crate::engine::plan::Goal;
 use crate::events::{Event, Phase};
 use crate::local::{LocalAws, LogLine};
 use crate::page::Page;
+use crate::resources::websocket_api;
 
 /// When the stack is tried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +56,10 @@ struct Deployment {
 }
 
 pub(super) async fn run(options: &UpOptions, run: &Run) -> Ending {
-    let config = configure::config(&options.stack, &options.content);
+    let config = match configure::config(&options.stack, &options.content, Some(&options.life)) {
+        Ok(config) => config,
+        Err(problem) => return problem.into(),
+    };
     // Before anything is started or called: a mistake in the page should cost nothing.
     let page = match Page::load(&config.page) {
         Ok(page) => page,
@@ -131,6 +135,9 @@ pub(super) async fn converge(session: &Session<'_>, page: Page, relay: Artifact)
     let run = session.run;
     let survey = session.survey(session.graph(page, Some(relay)), Goal::Present).await?;
     run.events.emit(Event::Phase { phase: Phase::Applying });
+    if !survey.plan.is_empty() {
+        websocket_api::record_deploy(&session.context).await?;
+    }
     let outcome = apply_present(&survey.graph, &session.context, &survey.observations, &run.cancel).await;
     // A half-made stack offers nothing.
     let outputs = if outcome.problem.is_none() { session.outputs() } else { None };

@@ -244,10 +244,10 @@ impl Renderer for Human {
             }
             Event::Warning { message } => self.warn(message),
             Event::Planned { plan } => self.planned(plan),
-            Event::Status { resources } => {
+            Event::Status { health, deployed, expires, resources } => {
                 self.bars.end_phase();
                 self.out_all(text::status(self.out, resources));
-                self.out(&text::status_summary(resources));
+                self.out_all(text::life(self.out, *health, deployed.as_ref(), *expires));
             }
             Event::StepStarted { address, action } => {
                 let words = format!("{:<7}  {address}", text::action_word(*action));

@@ -190,6 +190,8 @@ macro_rules! snapshot {
             filters => vec![
                 (r"127\.0\.0\.1:\d{5}", "127.0.0.1:PORT"),
                 (r"port \d{5}", "port PORT"),
+                (r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME"),
+                (r"with webrtc-aws [0-9.]+", "with webrtc-aws VERSION"),
                 (r"\d+\.\d s", "N.N s"),
                 (r"(/execute-api/|api {8})[a-z0-9]{10}", "${1}API-ID"),
                 (r"\b[0-9.]+ ms\b", "N ms"),

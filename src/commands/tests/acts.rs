@@ -68,7 +68,7 @@ impl Seen {
 
     pub(super) fn status(&self) -> &[ResourceStatus] {
         let mut status = self.events.iter().filter_map(|event| match event {
-            Event::Status { resources } => Some(resources),
+            Event::Status { resources, .. } => Some(resources),
             _ => None,
         });
         status.next().unwrap_or_else(|| panic!("no status: {self:#?}"))

@@ -19,4 +19,5 @@ mod shape;
 mod states;
 mod sweep;
 mod table;
+mod tagging;
 mod together;
