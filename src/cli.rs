@@ -1,6 +1,7 @@
 //! The command line: clap types only. What they mean is decided in [`crate::commands`].
 
 mod life;
+mod logs;
 mod values;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -16,6 +17,7 @@ use crate::naming::{GatewayTemplate, RolePath, StackName, StackPattern, StageNam
 use crate::permissions::Purpose;
 
 pub(crate) use life::{LifeOptions, TagOptions};
+pub(crate) use logs::{LogsOptions, Since};
 pub(crate) use values::StunChoice;
 
 /// The port of the local AWS, unless told otherwise.
@@ -70,6 +72,13 @@ pub(crate) enum Command {
     /// the bucket and to write to it without credentials. Each check is one line; one that fails names cause and remedy, and the
     /// exit code is 6. Changes nothing, and costs about thirty messages of the relay's.
     Verify(VerifyOptions),
+
+    /// Show the relay's log: who sent to whom, and what became of it
+    ///
+    /// One line for each message, from CloudWatch, by time and over all of its log streams: local time, level, outcome, connection ids,
+    /// duration, the request id of the run; never what was said. Lambda's own lines are shown where they tell of a start or a failure, all of them with
+    /// --verbose. With --follow it goes on until Ctrl-C, which is a normal end (exit code 0).
+    Logs(LogsOptions),
 
     /// Remove a stack, and prove that nothing of it is left
     ///

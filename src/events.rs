@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use crate::diagnostics::Diagnostic;
 use crate::engine::outputs::Outputs;
@@ -10,6 +11,7 @@ use crate::engine::resource::Address;
 use crate::engine::status::{Health, ResourceStatus};
 use crate::lifetime::{Expiry, LastDeploy};
 use crate::permissions::Document;
+use crate::relay_log::LogEntry;
 use crate::verify::{Check, CheckId, Summary};
 
 /// One thing that happened. The first event of a run is always [`Event::Started`], the last always [`Event::Finished`].
@@ -172,11 +174,8 @@ pub enum Event {
         /// What to do next, one line for people each.
         next: Vec<String>,
     },
-    /// A line that the relay wrote (`up --local`).
-    RelayLog {
-        /// The line.
-        line: String,
-    },
+    /// A line of the relay's log (`logs`, `up --local`).
+    RelayLog(LogEntry),
     /// A command ended.
     Finished {
         /// Whether it did what was asked.
@@ -249,13 +248,16 @@ pub enum StepOutcome {
 
 /// Where events go. Cheap to clone; sending never blocks and never fails, even when nobody listens any more.
 #[derive(Clone, Debug)]
-pub struct Events(mpsc::UnboundedSender<Event>);
+pub struct Events {
+    sender: mpsc::UnboundedSender<Event>,
+    reader_left: CancellationToken,
+}
 
 impl Events {
     /// A new stream and its reading end.
     pub fn channel() -> (Self, mpsc::UnboundedReceiver<Event>) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        (Self(sender), receiver)
+        (Self { sender, reader_left: CancellationToken::new() }, receiver)
     }
 
     /// A stream that nobody reads.
@@ -266,7 +268,17 @@ impl Events {
     /// Sends one event.
     pub fn emit(&self, event: Event) {
         // A closed receiver means the renderer is gone (closed terminal, broken pipe): the work goes on.
-        let _ = self.0.send(event);
+        let _ = self.sender.send(event);
+    }
+
+    /// Waits until whoever read the results has left: for a run that does nothing but show something.
+    pub(crate) async fn reader_left(&self) {
+        self.reader_left.cancelled().await;
+    }
+
+    /// What the renderer says that with.
+    pub(crate) fn reader_leaves(&self) -> CancellationToken {
+        self.reader_left.clone()
     }
 
     /// Sends one [`Event::Warning`].

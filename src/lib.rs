@@ -14,6 +14,7 @@ pub mod naming;
 pub(crate) mod page;
 pub(crate) mod permissions;
 pub(crate) mod process_group;
+pub mod relay_log;
 pub(crate) mod resources;
 pub(crate) mod signals;
 pub(crate) mod stack;

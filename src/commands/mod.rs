@@ -6,6 +6,7 @@ mod configure;
 mod elsewhere;
 mod local;
 mod local_aws;
+mod logs;
 mod place;
 mod plan;
 mod policy;
@@ -87,6 +88,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Plan(options) => ("plan", Some(&options.stack.name)),
         Command::Status(options) => ("status", Some(&options.stack.name)),
         Command::Verify(options) => ("verify", Some(&options.stack.name)),
+        Command::Logs(options) => ("logs", Some(&options.stack.name)),
         Command::Teardown(options) => ("teardown", Some(&options.stack.name)),
         Command::Policy(PolicyOptions { stacks: Some(stacks), .. }) => ("policy", Some(stacks)),
         Command::Policy(options) => ("policy", Some(&options.name)),
@@ -152,6 +154,7 @@ async fn carry_out(cli: &Cli, run: &Run) -> Ending {
         Command::Plan(options) => plan::run(options, run).await.into(),
         Command::Status(options) => status::run(options, run).await.into(),
         Command::Verify(options) => verify::run(options, run).await.into(),
+        Command::Logs(options) => logs::run(options, run).await.into(),
         Command::Teardown(options) => teardown::run(options, cli.output.output, run).await.into(),
         Command::Policy(options) => policy::run(options, run).await.into(),
         Command::Local(options) => local::run(options, run).await.into(),

@@ -17,6 +17,7 @@ use crate::engine::plan::Goal;
 use crate::events::{Event, Phase};
 use crate::local::{LocalAws, LogLine};
 use crate::page::Page;
+use crate::relay_log::LogEntry;
 use crate::resources::websocket_api;
 
 /// When the stack is tried out.
@@ -99,7 +100,7 @@ async fn deploy_and_stay(deployment: Deployment, place: &Place, local: LocalAws,
 async fn show(mut lines: broadcast::Receiver<LogLine>, log_group: &str, run: &Run) {
     loop {
         match lines.recv().await {
-            Ok(line) if line.group == log_group => run.events.emit(Event::RelayLog { line: line.text }),
+            Ok(line) if line.group == log_group => run.events.emit(Event::RelayLog(LogEntry::of(line.text))),
             Ok(_) => {}
             Err(RecvError::Lagged(missed)) => run.events.warn(format!("{missed} log lines came too fast to be shown")),
             Err(RecvError::Closed) => return,

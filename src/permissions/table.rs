@@ -10,6 +10,8 @@ use super::{Permission, Purpose, When};
 const EVERYBODY: &[Purpose] = &[Purpose::ReadOnly, Purpose::Up, Purpose::Teardown];
 /// `status` and `teardown`, where they found nothing.
 const SEARCHERS: &[Purpose] = &[Purpose::ReadOnly, Purpose::Teardown];
+/// Whoever looks for what went wrong.
+const READERS: &[Purpose] = &[Purpose::ReadOnly, Purpose::Logs];
 const UP: &[Purpose] = &[Purpose::Up];
 const TEARDOWN: &[Purpose] = &[Purpose::Teardown];
 const WRITERS: &[Purpose] = &[Purpose::Up, Purpose::Teardown];
@@ -89,6 +91,7 @@ pub(crate) const TABLE: &[Permission] = &[
     row(LogGroupTags, "logs:ListTagsForResource", EVERYBODY, &["logs:ListTagsForResource"]),
     // On which of the two the tags of a create call are authorised is not documented.
     row(LogGroupTags, "logs:TagResource", UP, &["logs:CreateLogGroup", "logs:TagResource"]),
+    row(LogGroup, "logs:FilterLogEvents", READERS, &["logs:FilterLogEvents"]),
     row(LogGroup, "logs:CreateLogGroup", UP, &["logs:CreateLogGroup"]),
     row(LogGroup, "logs:TagResource", UP, &["logs:CreateLogGroup"]),
     row(LogGroup, "logs:PutRetentionPolicy", UP, &["logs:PutRetentionPolicy"]),

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::Renderer;
 use super::bars::Bars;
+use super::log_line::log_line;
 use super::printer::Printer;
 use super::terminal::Abilities;
 use super::text::{self, Paint};
@@ -26,6 +29,8 @@ pub(super) struct Human {
     out: Paint,
     err: Paint,
     bars: Bars,
+    /// People read logs in their own time.
+    zone: TimeZone,
     command: &'static str,
     stack: String,
     relay_is_building: bool,
@@ -45,6 +50,7 @@ impl Human {
             out: Paint::new(abilities.colour_on_stdout),
             err: Paint::new(abilities.colour_on_stderr),
             bars: Bars::new(abilities.bars, printer),
+            zone: TimeZone::system(),
             command: "",
             stack: String::new(),
             relay_is_building: false,
@@ -305,8 +311,14 @@ impl Renderer for Human {
                 self.err("");
                 self.err_all(next.clone());
             }
-            Event::RelayLog { line } => {
-                self.err(&format!("{} {}", self.err.faint("relay:"), text::harmless(line)));
+            Event::RelayLog(entry) if self.command == "logs" => {
+                self.bars.end_phase();
+                if self.verbose || !entry.record.is_routine() {
+                    self.out(&log_line(self.out, entry, &self.zone));
+                }
+            }
+            Event::RelayLog(entry) => {
+                self.err(&format!("{} {}", self.err.faint("relay:"), text::harmless(&entry.line)));
             }
             Event::Finished { outputs, problem, further_problems, .. } => {
                 self.bars.clear();

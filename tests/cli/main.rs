@@ -5,6 +5,7 @@
 mod bad_days;
 mod help;
 mod lifecycle;
+mod logs;
 mod policy;
 mod program;
 mod signals;

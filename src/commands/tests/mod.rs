@@ -12,6 +12,7 @@ mod damage;
 mod elsewhere;
 mod fault;
 mod foreign;
+mod logs;
 mod pairs;
 mod permissions;
 mod rig;
