@@ -14,9 +14,11 @@ pub(crate) mod page;
 pub(crate) mod permissions;
 pub(crate) mod process_group;
 pub(crate) mod resources;
+pub(crate) mod settings;
 pub(crate) mod signals;
 pub(crate) mod stack;
 pub(crate) mod ui;
 pub mod verify;
 
 pub use commands::run;
+pub use settings::Invocation;

@@ -7,5 +7,6 @@ mod help;
 mod lifecycle;
 mod policy;
 mod program;
+mod settings;
 mod signals;
 mod verify;
