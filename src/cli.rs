@@ -2,22 +2,25 @@
 
 mod life;
 mod logs;
+mod settings;
 mod values;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use url::Url;
 
 use crate::artifact::Architecture;
-use crate::config::{RelaySettings, Throttling};
+use crate::config::{DEFAULT_STUN_SERVERS, RelaySettings, Throttling};
 use crate::local::FaultRule;
 use crate::naming::{GatewayTemplate, RolePath, StackName, StackPattern, StageName};
 use crate::permissions::Purpose;
 
 pub(crate) use life::{LifeOptions, TagOptions};
 pub(crate) use logs::{LogsOptions, Since};
+pub(crate) use settings::{ConfigOptions, SettingsOptions};
 pub(crate) use values::StunChoice;
 
 /// The port of the local AWS, unless told otherwise.
@@ -37,6 +40,14 @@ pub struct Cli {
 
     #[command(flatten)]
     pub(crate) output: OutputOptions,
+
+    #[command(flatten)]
+    pub(crate) settings: SettingsOptions,
+}
+
+/// The whole command line.
+pub(crate) fn command() -> clap::Command {
+    Cli::command().mut_subcommands(settings::explained)
 }
 
 const EXIT_CODES: &str = "\
@@ -104,6 +115,12 @@ pub(crate) enum Command {
     ///
     /// 'up' does this by itself. Use it to build on one machine and deploy from another: 'up --relay PATH' takes the result.
     Build(BuildOptions),
+
+    /// Show every setting: its value, and where that comes from
+    ///
+    /// An option that is given comes first, then the environment, then webrtc-aws.toml in the current directory, then the default.
+    /// Takes the options of 'up', asks nobody and changes nothing.
+    Config(ConfigOptions),
 }
 
 /// How a run reports.
@@ -211,7 +228,7 @@ pub(crate) struct StackOptions {
     /// The stack's name: 1 to 28 of a-z, 0-9 and '-', starting with a letter, e.g. 'demo' or 'pr-42'
     ///
     /// One account and region can hold many stacks; each has its own page, API and relay. No '-' at the end and no '--'.
-    #[arg(value_name = "STACK", env = "WEBRTC_AWS_STACK", default_value = "demo")]
+    #[arg(id = "stack", value_name = "STACK", default_value = "demo")]
     pub(crate) name: StackName,
 
     /// The stage of the WebSocket API, the last part of its URL: 1 to 128 of A-Z, a-z, 0-9, '_' and '-'
@@ -231,7 +248,7 @@ pub(crate) struct PlaceOptions {
     pub(crate) region: Option<String>,
 
     /// The profile of the AWS configuration files; otherwise AWS_PROFILE, or the default chain of credentials
-    #[arg(long, value_name = "NAME", conflicts_with = "local")]
+    #[arg(long, value_name = "NAME", conflicts_with = "local", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) profile: Option<String>,
 
     /// Send every AWS call to this http(s) URL: an emulator, e.g. http://127.0.0.1:5013; otherwise AWS_ENDPOINT_URL, or AWS itself
@@ -265,8 +282,8 @@ pub(crate) struct ContentOptions {
 
     /// STUN server that helps two browsers to find a path, e.g. stun:stun.example.org:3478; may be repeated; 'none' for none
     ///
-    /// Default: stun:stun.cloudflare.com:3478 and stun:stun.l.google.com:19302. Their operators see the addresses of callers.
-    #[arg(long, value_name = "URL|none")]
+    /// The operators of the default ones, Cloudflare and Google, see the addresses of callers.
+    #[arg(long, value_name = "URL|none", default_values = DEFAULT_STUN_SERVERS)]
     pub(crate) stun: Vec<StunChoice>,
 
     /// A finished relay, a zip or a Linux binary, instead of building one
@@ -326,7 +343,7 @@ pub(crate) struct RoleOptions {
 #[derive(Debug, Args)]
 pub(crate) struct PolicyOptions {
     /// The stack's name, as for 'up'
-    #[arg(value_name = "STACK", env = "WEBRTC_AWS_STACK", default_value = "demo")]
+    #[arg(id = "stack", value_name = "STACK", default_value = "demo")]
     pub(crate) name: StackName,
 
     /// All stacks of a pattern instead of one: 'pr-*' for the previews of pull requests
@@ -346,7 +363,7 @@ pub(crate) struct PolicyOptions {
     pub(crate) region: Option<String>,
 
     /// The profile whose credentials tell the account; otherwise AWS_PROFILE, or the default chain of credentials
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) profile: Option<String>,
 
     #[command(flatten)]
@@ -372,7 +389,7 @@ pub(crate) struct LocalOptions {
     pub(crate) address: IpAddr,
 
     /// The region that it answers for
-    #[arg(long, value_name = "REGION", default_value = "us-east-1", value_parser = values::region)]
+    #[arg(id = "answers_for", long = "region", value_name = "REGION", default_value = "us-east-1", value_parser = values::region)]
     pub(crate) region: String,
 
     /// The account id that it answers for: 12 digits

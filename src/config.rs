@@ -136,9 +136,10 @@ impl Default for Throttling {
     }
 }
 
-/// The STUN servers of the built-in configuration; their operator sees visitors' addresses.
+/// The STUN servers of a page that is not told any; their operators see visitors' addresses.
+pub(crate) const DEFAULT_STUN_SERVERS: [&str; 2] = ["stun:stun.cloudflare.com:3478", "stun:stun.l.google.com:19302"];
+
+/// The ICE servers of a page that is not told any.
 pub(crate) fn default_ice_servers() -> Vec<IceServer> {
-    vec![IceServer {
-        urls: vec!["stun:stun.cloudflare.com:3478".to_owned(), "stun:stun.l.google.com:19302".to_owned()],
-    }]
+    vec![IceServer { urls: DEFAULT_STUN_SERVERS.map(str::to_owned).into() }]
 }

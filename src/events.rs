@@ -12,6 +12,7 @@ use crate::engine::status::{Health, ResourceStatus};
 use crate::lifetime::{Expiry, LastDeploy};
 use crate::permissions::Document;
 use crate::relay_log::LogEntry;
+use crate::settings::{Decided, Resolved};
 use crate::verify::{Check, CheckId, Summary};
 
 /// One thing that happened. The first event of a run is always [`Event::Started`], the last always [`Event::Finished`].
@@ -43,6 +44,17 @@ pub enum Event {
         /// What sends the run to that endpoint.
         #[serde(skip_serializing_if = "Option::is_none")]
         endpoint_from: Option<EndpointSource>,
+        /// Who decided on region and profile.
+        #[serde(flatten)]
+        decided: Decided,
+    },
+    /// What is set, and where (`config`).
+    Settings {
+        /// The file that was read.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        file: Option<String>,
+        /// All settings of the command.
+        settings: Vec<Resolved>,
     },
     /// A new part of the run began.
     Phase {

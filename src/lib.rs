@@ -16,9 +16,11 @@ pub(crate) mod permissions;
 pub(crate) mod process_group;
 pub mod relay_log;
 pub(crate) mod resources;
+pub(crate) mod settings;
 pub(crate) mod signals;
 pub(crate) mod stack;
 pub(crate) mod ui;
 pub mod verify;
 
 pub use commands::run;
+pub use settings::Invocation;

@@ -90,9 +90,6 @@ fn target(place: &PlaceOptions) -> Target {
 }
 
 fn ice_servers(choices: &[StunChoice]) -> Vec<IceServer> {
-    if choices.is_empty() {
-        return default_ice_servers();
-    }
     let urls: Vec<String> = choices
         .iter()
         .filter_map(|choice| match choice {
@@ -108,9 +105,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stun_servers_are_the_default_none_or_the_given() {
+    fn stun_servers_are_none_or_the_given() {
         let url = |text: &str| text.parse::<StunChoice>().unwrap();
-        assert_eq!(ice_servers(&[]), default_ice_servers());
         assert_eq!(ice_servers(&[url("none")]), []);
         let given = ice_servers(&[url("stun:a.test"), url("stuns:b.test:5349")]);
         assert_eq!(given, [IceServer { urls: vec!["stun:a.test".into(), "stuns:b.test:5349".into()] }]);

@@ -72,6 +72,7 @@ impl<'run> Session<'run> {
             caller,
             endpoint_from: endpoint.as_ref().map(|_| place.source.unwrap_or(EndpointSource::Environment)),
             endpoint,
+            decided: run.settings.decided(),
         });
         for (variable, url) in clients::overridden_services(&place.access) {
             run.events.warn(format!("{variable} sends the calls of one service to {url}"));

@@ -231,9 +231,14 @@ impl Renderer for Human {
                     self.err(&self.err.faint(&format!("webrtc-aws {version}")));
                 }
             }
-            Event::Target { account, region, caller, endpoint, endpoint_from } => {
+            Event::Target { account, region, caller, endpoint, endpoint_from, decided } => {
                 self.bars.end_phase();
-                self.target(account, region, caller, endpoint.as_deref().zip(*endpoint_from));
+                let region = text::decided_region(region, decided);
+                self.target(account, &region, caller, endpoint.as_deref().zip(*endpoint_from));
+            }
+            Event::Settings { file, settings } => {
+                self.out_all(text::settings(self.out, settings));
+                self.err(&text::settings_file(file.as_deref()));
             }
             Event::Phase { phase } => {
                 self.asked = false;

@@ -12,6 +12,7 @@ use crate::engine::status::{Health, ResourceStatus, State};
 use crate::events::PolicyKind;
 use crate::lifetime::{Expiry, LastDeploy};
 use crate::permissions::{Document, MANAGED_POLICY_LIMIT};
+use crate::settings::{Decided, Origin, Resolved};
 use crate::verify::{Check, CheckResult, Summary};
 
 /// Longest value that is shown whole.
@@ -261,6 +262,43 @@ pub(super) fn duration(duration: Duration) -> String {
         format!("{} min {:02} s", seconds / 60, seconds % 60)
     } else {
         format!("{:.1} s", duration.as_secs_f64())
+    }
+}
+
+/// The region, and the profile where a file named one: what was not typed here should be seen.
+pub(super) fn decided_region(region: &str, decided: &Decided) -> String {
+    let in_file = |origin: &Option<Origin>| match origin {
+        Some(origin @ Origin::File { .. }) => Some(harmless(&origin.to_string())),
+        _ => None,
+    };
+    let region_from = in_file(&decided.region_from).map(|place| format!(" ({place})"));
+    let profile = decided.profile.as_deref().zip(in_file(&decided.profile_from));
+    let profile = profile.map(|(profile, place)| format!(", profile {} ({place})", harmless(profile)));
+    format!("{region}{}{}", region_from.unwrap_or_default(), profile.unwrap_or_default())
+}
+
+/// One line for each setting.
+pub(super) fn settings(paint: Paint, settings: &[Resolved]) -> Vec<String> {
+    let shown = |setting: &Resolved| match &setting.value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => harmless(text),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).map(harmless).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    };
+    let rows: Vec<_> = settings.iter().map(|setting| (setting, shown(setting))).collect();
+    let width = rows.iter().map(|(_, value)| value.chars().count()).max().unwrap_or_default();
+    let line = |(setting, value): &(&Resolved, String)| {
+        let origin = harmless(&setting.origin.to_string());
+        let origin = if setting.origin == Origin::Default { paint.faint(&origin) } else { origin };
+        format!("{:<20}  {value:<width$}  {origin}", setting.key)
+    };
+    rows.iter().map(line).collect()
+}
+
+pub(super) fn settings_file(file: Option<&str>) -> String {
+    match file {
+        Some(file) => format!("settings file: {}", harmless(file)),
+        None => "no settings file; webrtc-aws.toml in the current directory would be one".to_owned(),
     }
 }
 

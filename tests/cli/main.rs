@@ -8,5 +8,6 @@ mod lifecycle;
 mod logs;
 mod policy;
 mod program;
+mod settings;
 mod signals;
 mod verify;

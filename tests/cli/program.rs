@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 
 use serde_json::Value;
@@ -38,6 +38,11 @@ impl Program {
 
     pub(super) fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
+        self
+    }
+
+    pub(super) fn current_dir(mut self, directory: &Path) -> Self {
+        self.command.current_dir(directory);
         self
     }
 

@@ -11,6 +11,7 @@ use crate::engine::status::{ResourceStatus, State};
 use crate::events::{Event, Events};
 use crate::naming::Names;
 use crate::resources::objects::ForeignObjects;
+use crate::settings::Settings;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Act {
@@ -97,7 +98,7 @@ impl Seen {
 impl Act {
     pub(super) async fn run(self, rig: &Rig) -> Seen {
         let (events, mut said) = Events::channel();
-        let run = Run { events, cancel: tokio_util::sync::CancellationToken::new() };
+        let run = Run::new(events, Settings::default());
         let session = rig.session(&run).await.unwrap();
         rig.world.calls().clear();
         // On the heap: a test's stack is small, and an unoptimised run is not.
@@ -135,7 +136,7 @@ impl Act {
 
 /// The stack's names.
 pub(super) async fn names(rig: &Rig) -> Names {
-    let run = Run { events: Events::discarded(), cancel: tokio_util::sync::CancellationToken::new() };
+    let run = Run::new(Events::discarded(), Settings::default());
     let session = rig.session(&run).await.unwrap();
     (*session.context.names).clone()
 }

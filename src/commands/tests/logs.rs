@@ -67,7 +67,7 @@ impl Follower {
     fn start(rig: &std::sync::Arc<Rig>) -> Self {
         let (events, said) = Events::channel();
         let (rig, cancel) = (std::sync::Arc::clone(rig), CancellationToken::new());
-        let run = Run { events, cancel: cancel.clone() };
+        let run = Run { cancel: cancel.clone(), ..Run::new(events, Settings::default()) };
         let work = tokio::spawn(async move {
             let session = rig.session(&run).await?;
             show(&session, &Lines { since: "10m".parse().unwrap(), filter: None, follow: true }).await

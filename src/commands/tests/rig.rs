@@ -9,7 +9,6 @@ use aws_sdk_apigatewayv2::types::ProtocolType;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tokio_util::sync::CancellationToken;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -30,6 +29,7 @@ use crate::local::{Fault, LocalOptions};
 use crate::naming::{CONFIG_OBJECT, Names};
 use crate::page::{Page, PageFile};
 use crate::resources::objects::ForeignObjects;
+use crate::settings::Settings;
 
 /// Runs on a clock that jumps over every wait.
 pub(super) fn paused<T>(work: impl Future<Output = T>) -> T {
@@ -127,7 +127,7 @@ impl Rig {
     }
 
     pub(super) async fn names(&self) -> Arc<Names> {
-        let run = Run { events: Events::discarded(), cancel: CancellationToken::new() };
+        let run = Run::new(Events::discarded(), Settings::default());
         Arc::clone(&self.session(&run).await.unwrap().context.names)
     }
 
@@ -173,7 +173,7 @@ impl Rig {
     }
 
     pub(super) async fn up_with(&self, events: Events) -> Result<Ending, Diagnostic> {
-        let run = Run { events, cancel: CancellationToken::new() };
+        let run = Run::new(events, Settings::default());
         let session = self.session(&run).await?;
         let mut ending = up::converge(&session, self.page.clone(), self.relay.clone()).await?;
         ending.problem.take().map_or(Ok(ending), Err)
@@ -181,14 +181,14 @@ impl Rig {
 
     /// What `plan` does, which `status` does too.
     pub(super) async fn plan(&self) -> Result<Ending, Diagnostic> {
-        let run = Run { events: Events::discarded(), cancel: CancellationToken::new() };
+        let run = Run::new(Events::discarded(), Settings::default());
         let session = self.session(&run).await?;
         session.survey(session.graph(self.page.clone(), Some(self.relay.clone())), Goal::Present).await?;
         Ok(Ending::default())
     }
 
     pub(super) async fn teardown(&self) -> Result<Ending, Diagnostic> {
-        let run = Run { events: Events::discarded(), cancel: CancellationToken::new() };
+        let run = Run::new(Events::discarded(), Settings::default());
         let session = self.session(&run).await?;
         let mut ending = teardown::remove(&session, ForeignObjects::Keep, false).await?;
         ending.problem.take().map_or(Ok(ending), Err)
