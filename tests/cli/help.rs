@@ -5,7 +5,7 @@ use super::program::{Program, snapshot};
 #[test]
 fn every_command_explains_its_options() {
     snapshot!("help", Program::new(&["--help"]).run());
-    for command in ["up", "plan", "status", "verify", "logs", "teardown", "policy", "local", "build"] {
+    for command in ["up", "plan", "status", "verify", "logs", "teardown", "cost", "policy", "local", "build"] {
         snapshot!(format!("help-{command}"), Program::new(&[command, "--help"]).run());
     }
 }
@@ -42,6 +42,7 @@ fn values_that_cannot_be_are_refused_with_what_can() {
         ("account", &["policy", "--account", "12345"]),
         ("stacks", &["policy", "--stacks", "PR-*"]),
         ("repository", &["policy", "--github", "name"]),
+        ("minutes", &["cost", "--minutes", "NaN"]),
         ("since", &["logs", "--since", "yesterday"]),
         ("output", &["plan", "--output", "yaml"]),
     ];
