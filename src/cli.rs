@@ -1,5 +1,6 @@
 //! The command line: clap types only. What they mean is decided in [`crate::commands`].
 
+mod cost;
 mod life;
 mod logs;
 mod settings;
@@ -18,6 +19,7 @@ use crate::local::FaultRule;
 use crate::naming::{GatewayTemplate, RolePath, StackName, StackPattern, StageName};
 use crate::permissions::Purpose;
 
+pub(crate) use cost::CostOptions;
 pub(crate) use life::{LifeOptions, TagOptions};
 pub(crate) use logs::{LogsOptions, Since};
 pub(crate) use settings::{ConfigOptions, SettingsOptions};
@@ -110,6 +112,11 @@ pub(crate) enum Command {
     /// no network; otherwise it is made for the account and region of the credentials that are there. With --github it is the
     /// trust policy of a role for the pipelines of a GitHub repository instead.
     Policy(PolicyOptions),
+
+    /// Show what a stack costs: per call, per month, per million messages
+    ///
+    /// Multiplies list prices with what you assume, and shows how. Needs no account and no network.
+    Cost(CostOptions),
 
     /// Build the relay's zip for Lambda, and print where it is
     ///

@@ -4,6 +4,7 @@ use serde::Serialize;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::cost::Estimate;
 use crate::diagnostics::Diagnostic;
 use crate::engine::outputs::Outputs;
 use crate::engine::plan::{Action, Plan};
@@ -188,6 +189,8 @@ pub enum Event {
     },
     /// A line of the relay's log (`logs`, `up --local`).
     RelayLog(LogEntry),
+    /// What a stack costs (`cost`).
+    Cost(Estimate),
     /// A command ended.
     Finished {
         /// Whether it did what was asked.

@@ -5,6 +5,7 @@ pub(crate) mod aws;
 pub mod cli;
 pub(crate) mod commands;
 pub mod config;
+pub mod cost;
 pub mod diagnostics;
 pub(crate) mod engine;
 pub mod events;

@@ -122,6 +122,31 @@ fn snake_case(name: &str) -> String {
 }
 
 #[test]
+fn the_costs_are_those_that_the_program_shows() {
+    let output = Command::new(PROGRAM).arg("cost").env_clear().output().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let mut table = shown.split("\n\n").nth(1).unwrap().lines().skip(1);
+    let readme = read("README.md");
+    let section = readme.split("### What it costs\n").nth(1).unwrap().split("\n### ").next().unwrap();
+    let mut rows = section.lines().filter(|line| line.starts_with('|')).skip(2);
+    for line in table.by_ref() {
+        let cells: Vec<&str> = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
+        // The last one is the month, which is anybody's own.
+        let cells = match cells[..] {
+            [what, price, call, tab, _] => [what, price, call, tab],
+            [what, call, tab, _] => [what, "", call, tab],
+            _ => panic!("{line}"),
+        };
+        let row: Vec<&str> = rows.next().unwrap_or_default().trim_matches('|').split('|').map(str::trim).collect();
+        assert_eq!(row, cells);
+    }
+    assert_eq!(rows.next(), None);
+    let header = shown.lines().next().unwrap();
+    let dated = header.split("; ").next().unwrap().replace("list prices", "List prices");
+    assert!(section.contains(&dated), "{dated}");
+}
+
+#[test]
 fn the_exit_codes_are_those_of_the_help() {
     let help = help(&[]);
     let stated = help.split("Exit codes:").nth(1).unwrap();

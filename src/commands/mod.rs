@@ -4,6 +4,7 @@
 mod build;
 mod config;
 mod configure;
+mod cost;
 mod elsewhere;
 mod local;
 mod local_aws;
@@ -102,6 +103,7 @@ pub fn run(invocation: Invocation) -> ExitCode {
         Command::Policy(PolicyOptions { stacks: Some(stacks), .. }) => ("policy", Some(stacks)),
         Command::Policy(options) => ("policy", Some(&options.name)),
         Command::Local(_) => ("local", None),
+        Command::Cost(_) => ("cost", None),
         Command::Build(_) => ("build", None),
         Command::Config(options) => ("config", Some(&options.stack.name)),
     };
@@ -175,6 +177,7 @@ async fn carry_out(cli: &Cli, run: &Run) -> Ending {
         Command::Teardown(options) => teardown::run(options, cli.output.output, run).await.into(),
         Command::Policy(options) => policy::run(options, run).await.into(),
         Command::Local(options) => local::run(options, run).await.into(),
+        Command::Cost(options) => cost::run(options, run),
         Command::Build(options) => build::run(options, run).await.into(),
         Command::Config(_) => config::run(run),
     }

@@ -4,6 +4,7 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::configure;
+use super::cost;
 use super::place::{self, Place, SamePlace};
 use super::session::Session;
 use super::verify::{self, PATIENCE_WITH_NEW, PATIENCE_WITH_OLD};
@@ -126,7 +127,8 @@ async fn deploy(deployment: Deployment, place: &Place, run: &Run) -> Result<Endi
             }
         }
     }
-    let next = next_steps(&session.config, stays);
+    let mut next = next_steps(&session.config, stays);
+    next.extend(cost::in_short(&session.config.relay, &session.context.names));
     run.events.emit(Event::Ready { outputs, next });
     Ok(ending)
 }

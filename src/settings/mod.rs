@@ -158,6 +158,11 @@ impl Settings {
         self.all.iter().find(|setting| setting.key == key)
     }
 
+    /// The region, by whatever says it but AWS's own configuration files.
+    pub(crate) fn region(&self) -> Option<&str> {
+        self.get("region")?.value.as_str()
+    }
+
     /// Who decided where a run works.
     pub(crate) fn decided(&self) -> Decided {
         let origin = |key| {

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::Renderer;
 use super::bars::Bars;
+use super::cost::cost;
 use super::log_line::log_line;
 use super::printer::Printer;
 use super::terminal::Abilities;
@@ -309,6 +310,7 @@ impl Renderer for Human {
                 self.out_all(text::document(document));
                 self.err(&text::document_size(*kind, *characters));
             }
+            Event::Cost(estimate) => self.out_all(cost(self.out, estimate)),
             Event::Ready { outputs, next } => {
                 self.bars.clear();
                 self.err("");

@@ -2,6 +2,7 @@
 
 mod answer;
 mod bars;
+mod cost;
 mod human;
 mod json;
 mod log_line;

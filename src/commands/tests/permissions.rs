@@ -218,6 +218,11 @@ fn reductions(policy: &Value) -> Vec<Reduced> {
                 if values.len() == 1 {
                     statements.remove(number);
                 }
+                // A policy must say something, be it what everyone may.
+                if statements.is_empty() {
+                    let everyone = json!({ "Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*" });
+                    statements.push(everyone);
+                }
                 let lacking = if part == "Action" { vec![value.clone()] } else { actions.clone() };
                 all.push(Reduced { what: format!("{sid} without {value}"), policy, lacking });
             }
