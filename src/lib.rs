@@ -8,6 +8,7 @@ pub mod config;
 pub mod diagnostics;
 pub(crate) mod engine;
 pub mod events;
+pub mod fleet;
 pub mod lifetime;
 pub mod local;
 pub mod naming;

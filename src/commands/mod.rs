@@ -4,6 +4,8 @@
 mod build;
 mod configure;
 mod elsewhere;
+mod ground;
+mod list;
 mod local;
 mod local_aws;
 mod place;
@@ -11,6 +13,7 @@ mod plan;
 mod policy;
 mod session;
 mod status;
+mod sweep;
 mod teardown;
 #[cfg(test)]
 mod tests;
@@ -88,6 +91,8 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Status(options) => ("status", Some(&options.stack.name)),
         Command::Verify(options) => ("verify", Some(&options.stack.name)),
         Command::Teardown(options) => ("teardown", Some(&options.stack.name)),
+        Command::List(_) => ("list", None),
+        Command::Sweep(_) => ("sweep", None),
         Command::Policy(PolicyOptions { stacks: Some(stacks), .. }) => ("policy", Some(stacks)),
         Command::Policy(options) => ("policy", Some(&options.name)),
         Command::Local(_) => ("local", None),
@@ -153,6 +158,8 @@ async fn carry_out(cli: &Cli, run: &Run) -> Ending {
         Command::Status(options) => status::run(options, run).await.into(),
         Command::Verify(options) => verify::run(options, run).await.into(),
         Command::Teardown(options) => teardown::run(options, cli.output.output, run).await.into(),
+        Command::List(options) => list::run(options, run).await.into(),
+        Command::Sweep(options) => sweep::run(options, run).await.into(),
         Command::Policy(options) => policy::run(options, run).await.into(),
         Command::Local(options) => local::run(options, run).await.into(),
         Command::Build(options) => build::run(options, run).await.into(),
@@ -167,7 +174,7 @@ fn abandoned(cli: &Cli) -> Ending {
         INTERRUPTED_HINT,
     );
     // Nobody waited to learn it.
-    let changed = matches!(cli.command, Command::Up(_) | Command::Teardown(_));
+    let changed = matches!(cli.command, Command::Up(_) | Command::Teardown(_) | Command::Sweep(_));
     Ending { changed, ..problem.into() }
 }
 

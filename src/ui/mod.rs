@@ -2,6 +2,7 @@
 
 mod answer;
 mod bars;
+mod fleet;
 mod human;
 mod json;
 mod printer;

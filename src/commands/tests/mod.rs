@@ -11,6 +11,7 @@ mod bucket;
 mod damage;
 mod elsewhere;
 mod fault;
+mod fleet;
 mod foreign;
 mod pairs;
 mod permissions;

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::super::Ending;
 use super::acts::Act;
+use super::fleet;
 use super::rig::{Rig, paused};
 use super::shape;
 use super::sweep::side_by_side;
@@ -39,6 +40,9 @@ enum Scenario {
     PlanOfDamage,
     Teardown,
     TeardownOfDamage,
+    List,
+    ListOfRemnants,
+    SweepOfRemnants,
 }
 
 /// Whether the account demands a permissions boundary and a path of every role.
@@ -49,7 +53,7 @@ enum Account {
 }
 
 impl Scenario {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 12] = [
         Self::FirstUp,
         Self::UpWithNothingToDo,
         Self::UpThatRepairsEverything,
@@ -59,12 +63,17 @@ impl Scenario {
         Self::PlanOfDamage,
         Self::Teardown,
         Self::TeardownOfDamage,
+        Self::List,
+        Self::ListOfRemnants,
+        Self::SweepOfRemnants,
     ];
 
     fn purpose(self) -> Purpose {
         match self {
             Self::PlanOfNothing | Self::Plan | Self::PlanOfDamage => Purpose::ReadOnly,
             Self::Teardown | Self::TeardownOfDamage => Purpose::Teardown,
+            Self::List | Self::ListOfRemnants => Purpose::List,
+            Self::SweepOfRemnants => Purpose::Sweep,
             _ => Purpose::Up,
         }
     }
@@ -93,6 +102,11 @@ impl Scenario {
                 }
             }
             Self::UpThatRenamesTheStage => rig.config.stage = "other".parse().unwrap(),
+            // Without its API, nothing but the tags of the others tells whose they are.
+            Self::ListOfRemnants | Self::SweepOfRemnants => {
+                let api = shape::apis(&rig.snapshot()).remove(0);
+                Clients::new(&rig.sdk).api_gateway.delete_api().api_id(api).send().await.unwrap();
+            }
             _ => {}
         }
         rig.world.calls().clear();
@@ -152,6 +166,8 @@ impl Scenario {
             Purpose::ReadOnly => rig.plan().await,
             Purpose::Up => rig.up().await,
             Purpose::Teardown => rig.teardown().await,
+            Purpose::List => rig.list().await,
+            Purpose::Sweep => fleet::sweep_all(rig).await,
         }
     }
 }
@@ -235,10 +251,10 @@ fn verdict(scenario: Scenario, account: Account, reduced: &Reduced) -> Option<Re
                 if !reduced.lacking.iter().any(|action| problem.hint.contains(action.as_str())) {
                     return Err(format!("the hint does not name the action: {shown}"));
                 }
-                if scenario.purpose() == Purpose::ReadOnly && rig.snapshot() != before {
+                if matches!(scenario.purpose(), Purpose::ReadOnly | Purpose::List) && rig.snapshot() != before {
                     return Err("a plan wrote".to_owned());
                 }
-                if scenario.purpose() != Purpose::Teardown {
+                if !matches!(scenario.purpose(), Purpose::Teardown | Purpose::Sweep) {
                     rig.up().await.map_err(|problem| format!("the next up failed: {problem}"))?;
                     let again = rig.up().await.map_err(|problem| format!("the up after that failed: {problem}"))?;
                     let apis = shape::apis(&rig.snapshot()).len();
@@ -273,7 +289,7 @@ fn with_its_policy_every_command_does_its_work() {
 fn without_any_single_permission_a_command_fails_and_names_it() {
     let mut cases = Vec::new();
     for account in [Account::Plain, Account::Demanding] {
-        for purpose in [Purpose::ReadOnly, Purpose::Up, Purpose::Teardown] {
+        for purpose in [Purpose::ReadOnly, Purpose::Up, Purpose::Teardown, Purpose::List] {
             for reduced in reductions(&policy(purpose, account)) {
                 // The demands are about the role alone.
                 if account == Account::Plain || reduced.what.contains("Role") {
