@@ -1,6 +1,7 @@
 //! The command line: clap types only. What they mean is decided in [`crate::commands`].
 
 mod cost;
+mod fleet;
 mod life;
 mod logs;
 mod settings;
@@ -20,6 +21,7 @@ use crate::naming::{GatewayTemplate, RolePath, StackName, StackPattern, StageNam
 use crate::permissions::Purpose;
 
 pub(crate) use cost::CostOptions;
+pub(crate) use fleet::{AccountOptions, ListOptions, SweepOptions};
 pub(crate) use life::{LifeOptions, TagOptions};
 pub(crate) use logs::{LogsOptions, Since};
 pub(crate) use settings::{ConfigOptions, SettingsOptions};
@@ -92,12 +94,23 @@ pub(crate) enum Command {
     /// duration, the request id of the run; never what was said. Lambda's own lines are shown where they tell of a start or a failure, all of them with
     /// --verbose. With --follow it goes on until Ctrl-C, which is a normal end (exit code 0).
     Logs(LogsOptions),
+    /// List the stacks of an account and region
+    ///
+    /// Finds them by tag and name: also those of which only a bucket, a role, a function or a log group is left. The age is the time
+    /// since the last deploy, or since the newest part was made. Changes nothing.
+    List(ListOptions),
 
     /// Remove a stack, and prove that nothing of it is left
     ///
     /// Finds everything by name and tag, from any directory and any machine. Shows what will be removed and asks; without a
     /// terminal it needs --yes.
     Teardown(TeardownOptions),
+
+    /// Remove the stacks whose time has come
+    ///
+    /// Shows which stacks are too old or have expired, and why; with --yes it removes each of them as 'teardown' does. One that cannot
+    /// be removed stops no other, and makes the exit code that of its problem. Never touches what has no tag of webrtc-aws.
+    Sweep(SweepOptions),
 
     /// Run a local AWS in the foreground: an empty account on this machine
     ///

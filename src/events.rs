@@ -10,7 +10,9 @@ use crate::engine::outputs::Outputs;
 use crate::engine::plan::{Action, Plan};
 use crate::engine::resource::Address;
 use crate::engine::status::{Health, ResourceStatus};
+use crate::fleet::{FoundStack, Judged};
 use crate::lifetime::{Expiry, LastDeploy};
+use crate::naming::{Region, StackName};
 use crate::permissions::Document;
 use crate::relay_log::LogEntry;
 use crate::settings::{Decided, Resolved};
@@ -98,6 +100,39 @@ pub enum Event {
         expires: Option<Expiry>,
         /// One entry for each resource, in the order of `stack.rs`.
         resources: Vec<ResourceStatus>,
+    },
+    /// The stacks that were found (`list`).
+    Stacks {
+        /// One entry for each, by region and name.
+        stacks: Vec<FoundStack>,
+    },
+    /// What is to become of the stacks that were found (`sweep`).
+    Judged {
+        /// One entry for each, by region and name.
+        stacks: Vec<Judged>,
+        /// Whether it stays at that.
+        dry: bool,
+    },
+    /// A stack is about to be removed (`sweep`).
+    Sweeping {
+        /// Which.
+        stack: StackName,
+        /// Where.
+        region: Region,
+        /// Why.
+        reason: String,
+    },
+    /// A stack was removed, or could not be (`sweep`).
+    Swept {
+        /// Which.
+        stack: StackName,
+        /// Where.
+        region: Region,
+        /// Whether nothing is left of it.
+        ok: bool,
+        /// What went wrong, where something did.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        problem: Option<Diagnostic>,
     },
     /// The plan of this run.
     Planned {

@@ -6,6 +6,8 @@ mod config;
 mod configure;
 mod cost;
 mod elsewhere;
+mod ground;
+mod list;
 mod local;
 mod local_aws;
 mod logs;
@@ -14,6 +16,7 @@ mod plan;
 mod policy;
 mod session;
 mod status;
+mod sweep;
 mod teardown;
 #[cfg(test)]
 mod tests;
@@ -100,6 +103,8 @@ pub fn run(invocation: Invocation) -> ExitCode {
         Command::Verify(options) => ("verify", Some(&options.stack.name)),
         Command::Logs(options) => ("logs", Some(&options.stack.name)),
         Command::Teardown(options) => ("teardown", Some(&options.stack.name)),
+        Command::List(_) => ("list", None),
+        Command::Sweep(_) => ("sweep", None),
         Command::Policy(PolicyOptions { stacks: Some(stacks), .. }) => ("policy", Some(stacks)),
         Command::Policy(options) => ("policy", Some(&options.name)),
         Command::Local(_) => ("local", None),
@@ -175,6 +180,8 @@ async fn carry_out(cli: &Cli, run: &Run) -> Ending {
         Command::Verify(options) => verify::run(options, run).await.into(),
         Command::Logs(options) => logs::run(options, run).await.into(),
         Command::Teardown(options) => teardown::run(options, cli.output.output, run).await.into(),
+        Command::List(options) => list::run(options, run).await.into(),
+        Command::Sweep(options) => sweep::run(options, run).await.into(),
         Command::Policy(options) => policy::run(options, run).await.into(),
         Command::Local(options) => local::run(options, run).await.into(),
         Command::Cost(options) => cost::run(options, run),
@@ -191,7 +198,7 @@ fn abandoned(cli: &Cli) -> Ending {
         INTERRUPTED_HINT,
     );
     // Nobody waited to learn it.
-    let changed = matches!(cli.command, Command::Up(_) | Command::Teardown(_));
+    let changed = matches!(cli.command, Command::Up(_) | Command::Teardown(_) | Command::Sweep(_));
     Ending { changed, ..problem.into() }
 }
 

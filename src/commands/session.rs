@@ -2,14 +2,10 @@
 
 use std::sync::Arc;
 
-use aws_config::SdkConfig;
-use jiff::Timestamp;
-
 use super::Run;
+use super::ground::Ground;
 use super::place::Place;
 use crate::artifact::{self, Artifact, ArtifactError, BuildRequest};
-use crate::aws::account::{self, Account};
-use crate::aws::clients::{self, Clients};
 use crate::config::{Config, Target};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Context, Known};
@@ -17,16 +13,10 @@ use crate::engine::graph::Graph;
 use crate::engine::observe::{Observations, observe};
 use crate::engine::outputs::Outputs;
 use crate::engine::plan::{Goal, Plan, plan};
-use crate::engine::resource::Address;
-use crate::events::{EndpointSource, Event, Phase};
-use crate::lifetime::LastDeploy;
-use crate::naming::{Names, Reach};
+use crate::events::{Event, Phase};
 use crate::page::Page;
 use crate::resources::objects::ForeignObjects;
 use crate::stack::{self, Ingredients};
-
-/// Waits outside of any resource's step are the whole stack's.
-const WHOLE_STACK: Address = Address::new("stack", "all");
 
 /// One run against one account.
 pub(super) struct Session<'run> {
@@ -45,52 +35,7 @@ pub(super) struct Survey {
 impl<'run> Session<'run> {
     /// Finds credentials, account and region, and says where the run is about to act.
     pub(super) async fn open(config: Config, place: &Place, run: &'run Run) -> Result<Self, Diagnostic> {
-        run.events.emit(Event::Phase { phase: Phase::Identifying });
-        let sdk = run.unless_interrupted(async { Ok(clients::load(&place.access).await) }).await?;
-        Self::with(&sdk, config, place, run).await
-    }
-
-    /// Finds account and region through clients of this configuration.
-    pub(super) async fn with(
-        sdk: &SdkConfig,
-        config: Config,
-        place: &Place,
-        run: &'run Run,
-    ) -> Result<Self, Diagnostic> {
-        let clients = Clients::new(sdk);
-        let account = run.unless_interrupted(account::identify(sdk, &clients)).await?;
-        let endpoint = sdk.endpoint_url().map(str::to_owned);
-        let reach = match &endpoint {
-            None => Reach::Aws,
-            Some(url) => Reach::Endpoint { url: parse_endpoint(url)?, gateway: place.gateway.clone() },
-        };
-        let Account { id, partition, region, caller } = account;
-        let deploy = Arc::new(LastDeploy::by(&caller, Timestamp::now()));
-        run.events.emit(Event::Target {
-            account: id.to_string(),
-            region: region.to_string(),
-            caller,
-            endpoint_from: endpoint.as_ref().map(|_| place.source.unwrap_or(EndpointSource::Environment)),
-            endpoint,
-            decided: run.settings.decided(),
-        });
-        for (variable, url) in clients::overridden_services(&place.access) {
-            run.events.warn(format!("{variable} sends the calls of one service to {url}"));
-        }
-        let (stack, stage) = (config.stack.clone(), config.stage.clone());
-        let role_path = config.role.path.clone();
-        let names = Arc::new(Names { stack, stage, partition, account: id, region, reach, role_path });
-        let events = run.events.clone();
-        let context = Context {
-            clients,
-            names,
-            known: Arc::default(),
-            deploy,
-            events,
-            cancel: run.cancel.clone(),
-            address: WHOLE_STACK,
-        };
-        Ok(Self { config, context, run })
+        Ok(Ground::open(place, run).await?.session(config, run))
     }
 
     /// Builds the relay, unless that was done before.
@@ -163,14 +108,4 @@ pub(super) async fn prepare_relay(request: &BuildRequest, run: &Run) -> Result<A
 
 fn unfit_relay(error: &ArtifactError) -> Diagnostic {
     Diagnostic::new(Code::RelayArtifact, error.to_string(), error.hint())
-}
-
-fn parse_endpoint(url: &str) -> Result<url::Url, Diagnostic> {
-    url.parse().map_err(|error| {
-        Diagnostic::new(
-            Code::InvalidInput,
-            format!("the endpoint {url:?} is no URL: {error}"),
-            "correct or remove AWS_ENDPOINT_URL, or the profile's endpoint_url",
-        )
-    })
 }

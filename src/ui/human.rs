@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use super::Renderer;
 use super::bars::Bars;
 use super::cost::cost;
+use super::fleet;
 use super::log_line::log_line;
 use super::printer::Printer;
 use super::terminal::Abilities;
@@ -108,11 +109,11 @@ impl Human {
                 self.out(&summary);
             }
             // What is removed is shown before the question, and where nobody is asked.
-            "teardown" if !plan.is_empty() => {
+            "teardown" | "sweep" if !plan.is_empty() => {
                 let deletions = plan.steps.iter().filter(|step| step.action == Action::Delete);
                 self.err_all(text::plan(self.err, deletions));
             }
-            "teardown" => {}
+            "teardown" | "sweep" => {}
             _ => {
                 let shown = plan.steps.iter().filter(|step| self.verbose || step.action == Action::Update);
                 self.err_all(text::plan(self.err, shown));
@@ -210,7 +211,11 @@ impl Human {
             _ => String::new(),
         };
         let caller = if self.verbose { format!(", as {caller}") } else { String::new() };
-        self.err(&format!("stack {}: account {account}, region {region}{place}{caller}", self.err.strong(&self.stack)));
+        let stack = match self.stack.as_str() {
+            "" => String::new(),
+            stack => format!("stack {}: ", self.err.strong(stack)),
+        };
+        self.err(&format!("{stack}account {account}, region {region}{place}{caller}"));
         let source = match endpoint {
             None | Some((_, EndpointSource::Local)) => return,
             Some((_, EndpointSource::Option)) => "--endpoint-url",
@@ -260,6 +265,22 @@ impl Renderer for Human {
                 self.bars.end_phase();
                 self.out_all(text::status(self.out, resources));
                 self.out_all(text::life(self.out, *health, deployed.as_ref(), *expires));
+            }
+            Event::Stacks { stacks } => {
+                self.bars.end_phase();
+                self.out_all(fleet::stacks(self.out, stacks));
+            }
+            Event::Judged { stacks, dry } => {
+                self.bars.end_phase();
+                self.out_all(fleet::judged(self.out, stacks));
+                self.err(&fleet::conclusion(stacks, *dry));
+            }
+            Event::Sweeping { stack, region, reason } => {
+                self.err(&format!("removing {} in {region}: {reason}", self.err.strong(stack.as_str())));
+            }
+            Event::Swept { stack, region, ok, .. } => {
+                let word = if *ok { self.out.good("deleted") } else { self.out.bad("failed ") };
+                self.out(&format!("{word}  {stack}  {region}"));
             }
             Event::StepStarted { address, action } => {
                 let words = format!("{:<7}  {address}", text::action_word(*action));
