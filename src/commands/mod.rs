@@ -7,10 +7,12 @@ mod configure;
 mod elsewhere;
 mod local;
 mod local_aws;
+mod open;
 mod place;
 mod plan;
 mod policy;
 mod session;
+mod shell;
 mod status;
 mod teardown;
 #[cfg(test)]
@@ -102,6 +104,9 @@ pub fn run(invocation: Invocation) -> ExitCode {
         Command::Local(_) => ("local", None),
         Command::Build(_) => ("build", None),
         Command::Config(options) => ("config", Some(&options.stack.name)),
+        Command::Open(options) => ("open", Some(&options.stack.name)),
+        Command::Completions(_) => ("completions", None),
+        Command::Man(_) => ("man", None),
     };
     // It may be another one that is meant, where that cannot be known.
     let stack = stack.filter(|_| settings.is_ok());
@@ -174,6 +179,9 @@ async fn carry_out(cli: &Cli, run: &Run) -> Ending {
         Command::Local(options) => local::run(options, run).await.into(),
         Command::Build(options) => build::run(options, run).await.into(),
         Command::Config(_) => config::run(run),
+        Command::Open(options) => open::run(options, run).await.into(),
+        Command::Completions(options) => shell::completions(options, run),
+        Command::Man(options) => shell::man(options, run).into(),
     }
 }
 

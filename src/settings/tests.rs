@@ -172,6 +172,7 @@ const NO_SETTINGS: &[(&str, &str)] = &[
     ("relay", "is a program"),
     ("verify", "is about one run"),
     ("no-verify", "is about one run"),
+    ("qr", "is about one run"),
     ("output", "is about one run"),
     ("verbose", "is about one run"),
     ("help", "is about one run"),

@@ -16,9 +16,14 @@ impl Printer {
         if let Err(error) = write(io::stdout().lock(), line, "\n")
             && matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
         {
-            // The first reason is the reason.
-            let _ = self.lost.set(error);
+            self.lose(error);
         }
+    }
+
+    /// Results could not be written.
+    pub(super) fn lose(&self, error: io::Error) {
+        // The first reason is the reason.
+        let _ = self.lost.set(error);
     }
 
     /// A line of progress, or a problem.
@@ -32,7 +37,7 @@ impl Printer {
         let _ = write(io::stderr().lock(), question, " ");
     }
 
-    /// Why what was written to stdout is not all there.
+    /// Why the results are not all where they were to go.
     pub(super) fn lost(&self) -> Option<&io::Error> {
         self.lost.get()
     }

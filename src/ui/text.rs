@@ -28,6 +28,10 @@ impl Paint {
         Self { colour }
     }
 
+    pub(super) fn has_colour(self) -> bool {
+        self.colour
+    }
+
     fn with(self, style: Style, text: &str) -> String {
         if self.colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }

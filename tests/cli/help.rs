@@ -5,7 +5,20 @@ use super::program::{Program, snapshot};
 #[test]
 fn every_command_explains_its_options() {
     snapshot!("help", Program::new(&["--help"]).run());
-    for command in ["up", "plan", "status", "verify", "teardown", "policy", "local", "build", "config"] {
+    for command in [
+        "up",
+        "plan",
+        "status",
+        "verify",
+        "teardown",
+        "policy",
+        "local",
+        "build",
+        "config",
+        "open",
+        "completions",
+        "man",
+    ] {
         snapshot!(format!("help-{command}"), Program::new(&[command, "--help"]).run());
     }
 }

@@ -3,6 +3,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail like a test")]
 
 mod bad_days;
+mod comfort;
+#[path = "../support/events.rs"]
+#[allow(unreachable_pub, reason = "other tests share it")]
+mod events;
+mod github;
 mod help;
 mod lifecycle;
 mod policy;
