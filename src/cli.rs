@@ -1,5 +1,8 @@
 //! The command line: clap types only. What they mean is decided in [`crate::commands`].
 
+mod cost;
+mod life;
+mod logs;
 mod open;
 mod settings;
 mod shell;
@@ -18,6 +21,9 @@ use crate::local::FaultRule;
 use crate::naming::{GatewayTemplate, RolePath, StackName, StackPattern, StageName};
 use crate::permissions::Purpose;
 
+pub(crate) use cost::CostOptions;
+pub(crate) use life::{LifeOptions, TagOptions};
+pub(crate) use logs::{LogsOptions, Since};
 pub(crate) use open::{CodeOptions, OpenOptions};
 pub(crate) use settings::{ConfigOptions, SettingsOptions};
 pub(crate) use shell::{CompletionsOptions, ManOptions};
@@ -84,6 +90,13 @@ pub(crate) enum Command {
     /// exit code is 6. Changes nothing, and costs about thirty messages of the relay's.
     Verify(VerifyOptions),
 
+    /// Show the relay's log: who sent to whom, and what became of it
+    ///
+    /// One line for each message, from CloudWatch, by time and over all of its log streams: local time, level, outcome, connection ids,
+    /// duration, the request id of the run; never what was said. Lambda's own lines are shown where they tell of a start or a failure, all of them with
+    /// --verbose. With --follow it goes on until Ctrl-C, which is a normal end (exit code 0).
+    Logs(LogsOptions),
+
     /// Remove a stack, and prove that nothing of it is left
     ///
     /// Finds everything by name and tag, from any directory and any machine. Shows what will be removed and asks; without a
@@ -103,6 +116,11 @@ pub(crate) enum Command {
     /// no network; otherwise it is made for the account and region of the credentials that are there. With --github it is the
     /// trust policy of a role for the pipelines of a GitHub repository instead.
     Policy(PolicyOptions),
+
+    /// Show what a stack costs: per call, per month, per million messages
+    ///
+    /// Multiplies list prices with what you assume, and shows how. Needs no account and no network.
+    Cost(CostOptions),
 
     /// Build the relay's zip for Lambda, and print where it is
     ///
@@ -163,6 +181,8 @@ pub(crate) struct UpOptions {
     #[command(flatten)]
     pub(crate) content: ContentOptions,
     #[command(flatten)]
+    pub(crate) life: LifeOptions,
+    #[command(flatten)]
     pub(crate) checks: CheckOptions,
     #[command(flatten)]
     pub(crate) code: CodeOptions,
@@ -187,6 +207,8 @@ pub(crate) struct PlanOptions {
     pub(crate) stack: StackOptions,
     #[command(flatten)]
     pub(crate) content: ContentOptions,
+    #[command(flatten)]
+    pub(crate) life: LifeOptions,
 
     /// End with exit code 5 if 'up' would change something
     #[arg(long)]
@@ -329,6 +351,9 @@ pub(crate) struct ContentOptions {
     #[arg(long, value_name = "MESSAGES", default_value_t = Throttling::default().burst,
           value_parser = values::throttle_burst)]
     pub(crate) throttle_burst: i32,
+
+    #[command(flatten)]
+    pub(crate) tags: TagOptions,
 }
 
 /// What an account may demand of every role.

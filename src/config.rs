@@ -1,11 +1,13 @@
 //! Everything that decides what is deployed, in one value: [`crate::stack`] turns it into a graph.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
 use url::Url;
 
 use crate::artifact::Architecture;
+use crate::lifetime::Expiry;
 use crate::naming::{GatewayTemplate, RolePath, StackName, StageName};
 
 /// The only numbers of days that CloudWatch Logs accepts.
@@ -31,6 +33,8 @@ pub struct Config {
     pub ice_servers: Vec<IceServer>,
     /// Limits of the stage.
     pub throttling: Throttling,
+    /// Tags beside ours.
+    pub tagging: Tagging,
 }
 
 /// Where a run works and with which credentials.
@@ -99,6 +103,15 @@ pub struct RoleSettings {
     pub path: RolePath,
     /// ARN of the managed policy beyond which the role may do nothing.
     pub permissions_boundary: Option<String>,
+}
+
+/// What every resource that takes tags carries beside the owner tag.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tagging {
+    /// Somebody's own.
+    pub user: BTreeMap<String, String>,
+    /// Until when the stack is to live; otherwise it keeps the expiry that it has.
+    pub expires: Option<Expiry>,
 }
 
 /// One entry of a page's `RTCConfiguration.iceServers`.

@@ -4,9 +4,11 @@
 mod build;
 mod config;
 mod configure;
+mod cost;
 mod elsewhere;
 mod local;
 mod local_aws;
+mod logs;
 mod open;
 mod place;
 mod plan;
@@ -98,10 +100,12 @@ pub fn run(invocation: Invocation) -> ExitCode {
         Command::Plan(options) => ("plan", Some(&options.stack.name)),
         Command::Status(options) => ("status", Some(&options.stack.name)),
         Command::Verify(options) => ("verify", Some(&options.stack.name)),
+        Command::Logs(options) => ("logs", Some(&options.stack.name)),
         Command::Teardown(options) => ("teardown", Some(&options.stack.name)),
         Command::Policy(PolicyOptions { stacks: Some(stacks), .. }) => ("policy", Some(stacks)),
         Command::Policy(options) => ("policy", Some(&options.name)),
         Command::Local(_) => ("local", None),
+        Command::Cost(_) => ("cost", None),
         Command::Build(_) => ("build", None),
         Command::Config(options) => ("config", Some(&options.stack.name)),
         Command::Open(options) => ("open", Some(&options.stack.name)),
@@ -174,9 +178,11 @@ async fn carry_out(cli: &Cli, run: &Run) -> Ending {
         Command::Plan(options) => plan::run(options, run).await.into(),
         Command::Status(options) => status::run(options, run).await.into(),
         Command::Verify(options) => verify::run(options, run).await.into(),
+        Command::Logs(options) => logs::run(options, run).await.into(),
         Command::Teardown(options) => teardown::run(options, cli.output.output, run).await.into(),
         Command::Policy(options) => policy::run(options, run).await.into(),
         Command::Local(options) => local::run(options, run).await.into(),
+        Command::Cost(options) => cost::run(options, run),
         Command::Build(options) => build::run(options, run).await.into(),
         Command::Config(_) => config::run(run),
         Command::Open(options) => open::run(options, run).await.into(),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use aws_config::SdkConfig;
+use jiff::Timestamp;
 
 use super::Run;
 use super::place::Place;
@@ -18,6 +19,7 @@ use crate::engine::outputs::Outputs;
 use crate::engine::plan::{Goal, Plan, plan};
 use crate::engine::resource::Address;
 use crate::events::{EndpointSource, Event, Phase};
+use crate::lifetime::LastDeploy;
 use crate::naming::{Names, Reach};
 use crate::page::Page;
 use crate::resources::objects::ForeignObjects;
@@ -63,6 +65,7 @@ impl<'run> Session<'run> {
             Some(url) => Reach::Endpoint { url: parse_endpoint(url)?, gateway: place.gateway.clone() },
         };
         let Account { id, partition, region, caller } = account;
+        let deploy = Arc::new(LastDeploy::by(&caller, Timestamp::now()));
         run.events.emit(Event::Target {
             account: id.to_string(),
             region: region.to_string(),
@@ -78,8 +81,15 @@ impl<'run> Session<'run> {
         let role_path = config.role.path.clone();
         let names = Arc::new(Names { stack, stage, partition, account: id, region, reach, role_path });
         let events = run.events.clone();
-        let context =
-            Context { clients, names, known: Arc::default(), events, cancel: run.cancel.clone(), address: WHOLE_STACK };
+        let context = Context {
+            clients,
+            names,
+            known: Arc::default(),
+            deploy,
+            events,
+            cancel: run.cancel.clone(),
+            address: WHOLE_STACK,
+        };
         Ok(Self { config, context, run })
     }
 

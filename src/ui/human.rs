@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::Renderer;
 use super::bars::Bars;
 use super::code;
+use super::cost::cost;
+use super::log_line::log_line;
 use super::printer::Printer;
 use super::terminal::Abilities;
 use super::text::{self, Paint};
@@ -29,6 +33,8 @@ pub(super) struct Human {
     bars: Bars,
     /// A QR code can be seen.
     pictures: bool,
+    /// People read logs in their own time.
+    zone: TimeZone,
     command: &'static str,
     stack: String,
     relay_is_building: bool,
@@ -49,6 +55,7 @@ impl Human {
             err: Paint::new(abilities.colour_on_stderr),
             bars: Bars::new(abilities.bars, printer),
             pictures: abilities.pictures,
+            zone: TimeZone::system(),
             command: "",
             stack: String::new(),
             relay_is_building: false,
@@ -275,10 +282,10 @@ impl Renderer for Human {
             }
             Event::Warning { message } => self.warn(message),
             Event::Planned { plan } => self.planned(plan),
-            Event::Status { resources } => {
+            Event::Status { health, deployed, expires, resources } => {
                 self.bars.end_phase();
                 self.out_all(text::status(self.out, resources));
-                self.out(&text::status_summary(resources));
+                self.out_all(text::life(self.out, *health, deployed.as_ref(), *expires));
             }
             Event::StepStarted { address, action } => {
                 let words = format!("{:<7}  {address}", text::action_word(*action));
@@ -329,6 +336,7 @@ impl Renderer for Human {
                 self.out_all(text::document(document));
                 self.err(&text::document_size(*kind, *characters));
             }
+            Event::Cost(estimate) => self.out_all(cost(self.out, estimate)),
             Event::Ready { outputs, next } => {
                 self.bars.clear();
                 self.err("");
@@ -336,8 +344,14 @@ impl Renderer for Human {
                 self.err("");
                 self.err_all(next.clone());
             }
-            Event::RelayLog { line } => {
-                self.err(&format!("{} {}", self.err.faint("relay:"), text::harmless(line)));
+            Event::RelayLog(entry) if self.command == "logs" => {
+                self.bars.end_phase();
+                if self.verbose || !entry.record.is_routine() {
+                    self.out(&log_line(self.out, entry, &self.zone));
+                }
+            }
+            Event::RelayLog(entry) => {
+                self.err(&format!("{} {}", self.err.faint("relay:"), text::harmless(&entry.line)));
             }
             Event::Finished { outputs, problem, further_problems, .. } => {
                 self.bars.clear();

@@ -3,9 +3,11 @@
 mod answer;
 mod bars;
 mod code;
+mod cost;
 mod github;
 mod human;
 mod json;
+mod log_line;
 mod printer;
 mod screen;
 mod terminal;
@@ -42,7 +44,7 @@ pub(crate) struct Reporter {
 impl Reporter {
     pub(crate) fn start(options: &OutputOptions) -> (Events, Self) {
         let (events, mut receiver) = Events::channel();
-        let printer = Printer::default();
+        let printer = Printer::new(events.reader_leaves());
         let mut renderers: Vec<Box<dyn Renderer>> = vec![match options.output {
             OutputFormat::Human => Box::new(human::Human::new(options.verbose, printer.clone())),
             OutputFormat::Json => Box::new(json::Json::new(printer.clone())),

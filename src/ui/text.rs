@@ -8,8 +8,9 @@ use serde_json::Value;
 use crate::diagnostics::Diagnostic;
 use crate::engine::outputs::Outputs;
 use crate::engine::plan::{Action, Plan, Step};
-use crate::engine::status::{ResourceStatus, State};
+use crate::engine::status::{Health, ResourceStatus, State};
 use crate::events::PolicyKind;
+use crate::lifetime::{Expiry, LastDeploy};
 use crate::permissions::{Document, MANAGED_POLICY_LIMIT};
 use crate::settings::{Decided, Origin, Resolved};
 use crate::verify::{Check, CheckResult, Summary};
@@ -162,20 +163,19 @@ pub(super) fn status(paint: Paint, resources: &[ResourceStatus]) -> Vec<String> 
     lines
 }
 
-pub(super) fn status_summary(resources: &[ResourceStatus]) -> String {
-    let count = |state| resources.iter().filter(|resource| resource.state == state).count();
-    let mut words = format!(
-        "{} present, {} missing, {} drifted",
-        count(State::Present),
-        count(State::Missing),
-        count(State::Drifted)
-    );
-    for (state, word) in [(State::Foreign, "foreign"), (State::Ambiguous, "ambiguous")] {
-        if count(state) > 0 {
-            words.push_str(&format!(", {} {word}", count(state)));
-        }
-    }
-    words
+/// How the stack stands, who deployed it and until when it lives.
+pub(super) fn life(
+    paint: Paint,
+    health: Health,
+    deployed: Option<&LastDeploy>,
+    expires: Option<Expiry>,
+) -> Vec<String> {
+    let mut lines = vec![paint.strong(&health.to_string())];
+    lines.extend(deployed.map(|LastDeploy { at, by, version }| {
+        format!("deployed   {at} by {}, with webrtc-aws {}", harmless(by), harmless(version))
+    }));
+    lines.extend(expires.map(|expires| format!("expires    {expires}")));
+    lines
 }
 
 /// One line for a check; cause and remedy indented below, where it failed.
@@ -286,6 +286,11 @@ pub(super) fn settings(paint: Paint, settings: &[Resolved]) -> Vec<String> {
     let shown = |setting: &Resolved| match &setting.value {
         Value::Null => "-".to_owned(),
         Value::String(text) => harmless(text),
+        Value::Object(entries) => {
+            let entry =
+                |(key, value): (&String, &Value)| harmless(&format!("{key}={}", value.as_str().unwrap_or_default()));
+            entries.iter().map(entry).collect::<Vec<_>>().join(",")
+        }
         Value::Array(items) => items.iter().filter_map(Value::as_str).map(harmless).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     };

@@ -4,12 +4,14 @@
 
 mod bad_days;
 mod comfort;
+mod cost;
 #[path = "../support/events.rs"]
 #[allow(unreachable_pub, reason = "other tests share it")]
 mod events;
 mod github;
 mod help;
 mod lifecycle;
+mod logs;
 mod policy;
 mod program;
 mod settings;

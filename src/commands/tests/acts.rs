@@ -1,7 +1,8 @@
 //! The commands, with what they say.
 
+use super::super::logs::Lines;
 use super::super::session::Session;
-use super::super::{Ending, Run, status, teardown, up};
+use super::super::{Ending, Run, logs, status, teardown, up};
 use super::rig::Rig;
 use crate::diagnostics::Diagnostic;
 use crate::engine::plan::{Goal, Plan};
@@ -17,6 +18,7 @@ pub(super) enum Act {
     Up,
     Plan,
     Status,
+    Logs,
     Teardown,
     TeardownWithForeignObjects,
 }
@@ -41,6 +43,19 @@ impl Seen {
     pub(super) fn succeeded(self) -> Self {
         assert!(self.problem.is_none(), "{self:#?}");
         self
+    }
+
+    pub(super) fn ended(self) -> Result<Ending, Diagnostic> {
+        self.problem.map_or_else(|| Ok(Ending::default()), Err)
+    }
+
+    /// The lines of the relay's log.
+    pub(super) fn lines(&self) -> Vec<&str> {
+        let lines = self.events.iter().filter_map(|event| match event {
+            Event::RelayLog(entry) => Some(entry.line.as_str()),
+            _ => None,
+        });
+        lines.collect()
     }
 
     pub(super) fn notes(&self) -> Vec<&str> {
@@ -69,7 +84,7 @@ impl Seen {
 
     pub(super) fn status(&self) -> &[ResourceStatus] {
         let mut status = self.events.iter().filter_map(|event| match event {
-            Event::Status { resources } => Some(resources),
+            Event::Status { resources, .. } => Some(resources),
             _ => None,
         });
         status.next().unwrap_or_else(|| panic!("no status: {self:#?}"))
@@ -109,6 +124,10 @@ impl Act {
                 Ok(Ending::default())
             }
             Self::Status => status::show(session, page, Some(relay)).await,
+            Self::Logs => {
+                let since = "1h".parse().unwrap();
+                logs::show(session, &Lines { since, filter: None, follow: false }).await
+            }
             Self::Teardown => teardown::remove(session, ForeignObjects::Keep, false).await,
             Self::TeardownWithForeignObjects => teardown::remove(session, ForeignObjects::Delete, false).await,
         }

@@ -19,7 +19,7 @@ use super::fault::{LATE, Strike};
 use super::shape;
 use crate::artifact::{Architecture, Artifact};
 use crate::aws::clients::{Access, Clients};
-use crate::config::{Config, PageSource, RelaySettings, RoleSettings, Target, Throttling};
+use crate::config::{Config, PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling};
 use crate::diagnostics::Diagnostic;
 use crate::engine::plan::Goal;
 use crate::events::Events;
@@ -66,6 +66,10 @@ impl Rig {
             role: RoleSettings::default(),
             ice_servers: Vec::new(),
             throttling: Throttling::default(),
+            tagging: Tagging {
+                user: [("team".to_owned(), "blue".to_owned())].into(),
+                expires: Some("2100-01-01T00:00:00Z".parse().unwrap()),
+            },
         };
         let rig = Self { world, sdk, config, page: page("one"), relay: relay("one") };
         let stranger = Clients::new(&rig.sdk).api_gateway.create_api().name("webrtc-aws-demo");
@@ -85,6 +89,10 @@ impl Rig {
         self.config.relay.memory_mb = 256;
         self.config.relay.log_retention_days = 14;
         self.config.throttling = Throttling { rate: 7.0, burst: 8 };
+        self.config.tagging = Tagging {
+            user: [("team".to_owned(), "red".to_owned()), ("Cost Center".to_owned(), "7".to_owned())].into(),
+            expires: Some("2100-02-01T00:00:00Z".parse().unwrap()),
+        };
     }
 
     /// What somebody might do by hand to whatever takes no settings.
