@@ -4,7 +4,9 @@ mod cost;
 mod fleet;
 mod life;
 mod logs;
+mod open;
 mod settings;
+mod shell;
 mod values;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -24,7 +26,9 @@ pub(crate) use cost::CostOptions;
 pub(crate) use fleet::{AccountOptions, ListOptions, SweepOptions};
 pub(crate) use life::{LifeOptions, TagOptions};
 pub(crate) use logs::{LogsOptions, Since};
+pub(crate) use open::{CodeOptions, OpenOptions};
 pub(crate) use settings::{ConfigOptions, SettingsOptions};
+pub(crate) use shell::{CompletionsOptions, ManOptions};
 pub(crate) use values::StunChoice;
 
 /// The port of the local AWS, unless told otherwise.
@@ -37,7 +41,7 @@ pub(crate) const LOCAL_PORT: u16 = 4580;
 ///
 /// Without an AWS account: 'webrtc-aws up --local' does the same on this machine.
 #[derive(Debug, Parser)]
-#[command(name = "webrtc-aws", version, max_term_width = 100, disable_help_subcommand = true, after_help = EXIT_CODES)]
+#[command(name = "webrtc-aws", version, long_version = env!("WEBRTC_AWS_LONG_VERSION"), max_term_width = 100, disable_help_subcommand = true, after_help = EXIT_CODES)]
 pub struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -141,6 +145,21 @@ pub(crate) enum Command {
     /// An option that is given comes first, then the environment, then webrtc-aws.toml in the current directory, then the default.
     /// Takes the options of 'up', asks nobody and changes nothing.
     Config(ConfigOptions),
+
+    /// Open the page of a deployed stack in the browser
+    ///
+    /// Prints the page's URL, and where there is a screen, opens it. With --qr it shows a code for a phone instead.
+    Open(OpenOptions),
+
+    /// Print what a shell needs to complete this program's command lines
+    ///
+    /// For bash: 'webrtc-aws completions bash > ~/.local/share/bash-completion/completions/webrtc-aws'.
+    Completions(CompletionsOptions),
+
+    /// Write the manual pages, one for each command, into a directory
+    ///
+    /// 'man webrtc-aws-up' finds them in ~/.local/share/man/man1.
+    Man(ManOptions),
 }
 
 /// How a run reports.
@@ -178,6 +197,8 @@ pub(crate) struct UpOptions {
     pub(crate) life: LifeOptions,
     #[command(flatten)]
     pub(crate) checks: CheckOptions,
+    #[command(flatten)]
+    pub(crate) code: CodeOptions,
 }
 
 /// Whether the stack is tried out at the end.

@@ -51,6 +51,25 @@ pub enum Event {
         #[serde(flatten)]
         decided: Decided,
     },
+    /// The page's URL is shown beyond the results (`open`, `up --qr`).
+    Page {
+        /// The URL.
+        url: String,
+        /// How.
+        shown: PageShown,
+    },
+    /// What a shell needs to complete command lines (`completions`).
+    Completions {
+        /// The shell.
+        shell: String,
+        /// For it to read.
+        script: String,
+    },
+    /// Files were written (`man`).
+    Written {
+        /// Their paths.
+        files: Vec<String>,
+    },
     /// What is set, and where (`config`).
     Settings {
         /// The file that was read.
@@ -252,6 +271,18 @@ pub enum PolicyKind {
     Permissions,
     /// Who may take a role.
     Trust,
+}
+
+/// How the page's URL is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PageShown {
+    /// As it stands.
+    AsText,
+    /// As a QR code, where there is a terminal.
+    Code,
+    /// In a browser, which was asked to open it.
+    InBrowser,
 }
 
 /// What sends a run to another endpoint than AWS's own.

@@ -11,10 +11,12 @@ mod list;
 mod local;
 mod local_aws;
 mod logs;
+mod open;
 mod place;
 mod plan;
 mod policy;
 mod session;
+mod shell;
 mod status;
 mod sweep;
 mod teardown;
@@ -111,6 +113,9 @@ pub fn run(invocation: Invocation) -> ExitCode {
         Command::Cost(_) => ("cost", None),
         Command::Build(_) => ("build", None),
         Command::Config(options) => ("config", Some(&options.stack.name)),
+        Command::Open(options) => ("open", Some(&options.stack.name)),
+        Command::Completions(_) => ("completions", None),
+        Command::Man(_) => ("man", None),
     };
     // It may be another one that is meant, where that cannot be known.
     let stack = stack.filter(|_| settings.is_ok());
@@ -187,6 +192,9 @@ async fn carry_out(cli: &Cli, run: &Run) -> Ending {
         Command::Cost(options) => cost::run(options, run),
         Command::Build(options) => build::run(options, run).await.into(),
         Command::Config(_) => config::run(run),
+        Command::Open(options) => open::run(options, run).await.into(),
+        Command::Completions(options) => shell::completions(options, run),
+        Command::Man(options) => shell::man(options, run).into(),
     }
 }
 

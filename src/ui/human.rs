@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::Renderer;
 use super::bars::Bars;
+use super::code;
 use super::cost::cost;
 use super::fleet;
 use super::log_line::log_line;
@@ -15,7 +16,7 @@ use super::terminal::Abilities;
 use super::text::{self, Paint};
 use crate::engine::plan::{Action, Plan};
 use crate::engine::resource::Address;
-use crate::events::{EndpointSource, Event, Phase, StepOutcome};
+use crate::events::{EndpointSource, Event, PageShown, Phase, StepOutcome};
 use crate::local::{DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY};
 use crate::verify::{Check, CheckId, CheckResult};
 
@@ -31,6 +32,8 @@ pub(super) struct Human {
     out: Paint,
     err: Paint,
     bars: Bars,
+    /// A QR code can be seen.
+    pictures: bool,
     /// People read logs in their own time.
     zone: TimeZone,
     command: &'static str,
@@ -52,6 +55,7 @@ impl Human {
             out: Paint::new(abilities.colour_on_stdout),
             err: Paint::new(abilities.colour_on_stderr),
             bars: Bars::new(abilities.bars, printer),
+            pictures: abilities.pictures,
             zone: TimeZone::system(),
             command: "",
             stack: String::new(),
@@ -188,6 +192,22 @@ impl Human {
         }
     }
 
+    fn page(&self, url: &str, shown: PageShown) {
+        // 'up' has said it among its results.
+        if self.command != "up" {
+            self.out(url);
+        }
+        match shown {
+            PageShown::AsText => {}
+            PageShown::InBrowser => self.err("opened in the browser"),
+            PageShown::Code if !self.pictures => self.err("a QR code is shown on a terminal only"),
+            PageShown::Code => match code::lines(url, self.out.has_colour()) {
+                Some(lines) => self.out_all(lines),
+                None => self.err("the URL is too long for a QR code"),
+            },
+        }
+    }
+
     fn listening(&self, endpoint: &str, account: &str, region: &str) {
         if self.command != "local" {
             self.err(&format!("started a local AWS at {endpoint}"));
@@ -242,6 +262,12 @@ impl Renderer for Human {
                 let region = text::decided_region(region, decided);
                 self.target(account, &region, caller, endpoint.as_deref().zip(*endpoint_from));
             }
+            Event::Page { url, shown } => {
+                self.bars.clear();
+                self.page(url, *shown);
+            }
+            Event::Completions { script, .. } => self.out(script.trim_end()),
+            Event::Written { files } => self.out_all(files.iter().map(|file| text::harmless(file)).collect()),
             Event::Settings { file, settings } => {
                 self.out_all(text::settings(self.out, settings));
                 self.err(&text::settings_file(file.as_deref()));
