@@ -5,7 +5,7 @@ use super::program::{Program, snapshot};
 #[test]
 fn every_command_explains_its_options() {
     snapshot!("help", Program::new(&["--help"]).run());
-    for command in ["up", "plan", "status", "verify", "teardown", "policy", "local", "build"] {
+    for command in ["up", "plan", "status", "verify", "teardown", "list", "sweep", "policy", "local", "build"] {
         snapshot!(format!("help-{command}"), Program::new(&[command, "--help"]).run());
     }
 }
@@ -42,6 +42,12 @@ fn values_that_cannot_be_are_refused_with_what_can() {
         ("account", &["policy", "--account", "12345"]),
         ("stacks", &["policy", "--stacks", "PR-*"]),
         ("repository", &["policy", "--github", "name"]),
+        ("tag", &["up", "--tag", "team"]),
+        ("tag-of-ours", &["up", "--tag", "webrtc-aws:stack=other"]),
+        ("tag-twice", &["up", "--tag", "team=blue", "--tag", "Team=red"]),
+        ("expires", &["up", "--expires", "soon"]),
+        ("sweep", &["sweep", "--yes"]),
+        ("older-than", &["sweep", "--older-than", "3"]),
         ("output", &["plan", "--output", "yaml"]),
     ];
     for (name, arguments) in cases {

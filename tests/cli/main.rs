@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail like a test")]
 
 mod bad_days;
+mod fleet;
 mod help;
 mod lifecycle;
 mod policy;
