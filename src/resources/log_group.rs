@@ -77,9 +77,9 @@ impl Kind for LogGroup {
             })
             .await
             .absent_as_none()
-            .doing(|| format!("read the tags of the log group {name}"))?
-            .and_then(|answer| answer.tags)
-            .unwrap_or_default();
+            .doing(|| format!("read the tags of the log group {name}"))?;
+        // It may have gone between the two looks, and is then nobody else's.
+        let Some(tags) = tags.map(|answer| answer.tags.unwrap_or_default()) else { return Ok(Observed::Absent) };
         if let Err(why) = context.ownership(tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))) {
             return Ok(Observed::Foreign(format!("the log group {name} {why}")));
         }

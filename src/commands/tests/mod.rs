@@ -12,6 +12,7 @@ mod damage;
 mod elsewhere;
 mod fault;
 mod foreign;
+mod manners;
 mod pairs;
 mod permissions;
 mod rig;
