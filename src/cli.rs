@@ -1,19 +1,28 @@
 //! The command line: clap types only. What they mean is decided in [`crate::commands`].
 
+mod cost;
+mod life;
+mod logs;
+mod settings;
 mod values;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::NonEmptyStringValueParser;
+use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use url::Url;
 
 use crate::artifact::Architecture;
-use crate::config::{RelaySettings, Throttling};
+use crate::config::{DEFAULT_STUN_SERVERS, RelaySettings, Throttling};
 use crate::local::FaultRule;
 use crate::naming::{GatewayTemplate, RolePath, StackName, StackPattern, StageName};
 use crate::permissions::Purpose;
 
+pub(crate) use cost::CostOptions;
+pub(crate) use life::{LifeOptions, TagOptions};
+pub(crate) use logs::{LogsOptions, Since};
+pub(crate) use settings::{ConfigOptions, SettingsOptions};
 pub(crate) use values::StunChoice;
 
 /// The port of the local AWS, unless told otherwise.
@@ -33,6 +42,14 @@ pub struct Cli {
 
     #[command(flatten)]
     pub(crate) output: OutputOptions,
+
+    #[command(flatten)]
+    pub(crate) settings: SettingsOptions,
+}
+
+/// The whole command line.
+pub(crate) fn command() -> clap::Command {
+    Cli::command().mut_subcommands(settings::explained)
 }
 
 const EXIT_CODES: &str = "\
@@ -69,6 +86,13 @@ pub(crate) enum Command {
     /// exit code is 6. Changes nothing, and costs about thirty messages of the relay's.
     Verify(VerifyOptions),
 
+    /// Show the relay's log: who sent to whom, and what became of it
+    ///
+    /// One line for each message, from CloudWatch, by time and over all of its log streams: local time, level, outcome, connection ids,
+    /// duration, the request id of the run; never what was said. Lambda's own lines are shown where they tell of a start or a failure, all of them with
+    /// --verbose. With --follow it goes on until Ctrl-C, which is a normal end (exit code 0).
+    Logs(LogsOptions),
+
     /// Remove a stack, and prove that nothing of it is left
     ///
     /// Finds everything by name and tag, from any directory and any machine. Shows what will be removed and asks; without a
@@ -89,10 +113,21 @@ pub(crate) enum Command {
     /// trust policy of a role for the pipelines of a GitHub repository instead.
     Policy(PolicyOptions),
 
+    /// Show what a stack costs: per call, per month, per million messages
+    ///
+    /// Multiplies list prices with what you assume, and shows how. Needs no account and no network.
+    Cost(CostOptions),
+
     /// Build the relay's zip for Lambda, and print where it is
     ///
     /// 'up' does this by itself. Use it to build on one machine and deploy from another: 'up --relay PATH' takes the result.
     Build(BuildOptions),
+
+    /// Show every setting: its value, and where that comes from
+    ///
+    /// An option that is given comes first, then the environment, then webrtc-aws.toml in the current directory, then the default.
+    /// Takes the options of 'up', asks nobody and changes nothing.
+    Config(ConfigOptions),
 }
 
 /// How a run reports.
@@ -127,6 +162,8 @@ pub(crate) struct UpOptions {
     #[command(flatten)]
     pub(crate) content: ContentOptions,
     #[command(flatten)]
+    pub(crate) life: LifeOptions,
+    #[command(flatten)]
     pub(crate) checks: CheckOptions,
 }
 
@@ -149,6 +186,8 @@ pub(crate) struct PlanOptions {
     pub(crate) stack: StackOptions,
     #[command(flatten)]
     pub(crate) content: ContentOptions,
+    #[command(flatten)]
+    pub(crate) life: LifeOptions,
 
     /// End with exit code 5 if 'up' would change something
     #[arg(long)]
@@ -196,7 +235,7 @@ pub(crate) struct StackOptions {
     /// The stack's name: 1 to 28 of a-z, 0-9 and '-', starting with a letter, e.g. 'demo' or 'pr-42'
     ///
     /// One account and region can hold many stacks; each has its own page, API and relay. No '-' at the end and no '--'.
-    #[arg(value_name = "STACK", env = "WEBRTC_AWS_STACK", default_value = "demo")]
+    #[arg(id = "stack", value_name = "STACK", default_value = "demo")]
     pub(crate) name: StackName,
 
     /// The stage of the WebSocket API, the last part of its URL: 1 to 128 of A-Z, a-z, 0-9, '_' and '-'
@@ -216,7 +255,7 @@ pub(crate) struct PlaceOptions {
     pub(crate) region: Option<String>,
 
     /// The profile of the AWS configuration files; otherwise AWS_PROFILE, or the default chain of credentials
-    #[arg(long, value_name = "NAME", conflicts_with = "local")]
+    #[arg(long, value_name = "NAME", conflicts_with = "local", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) profile: Option<String>,
 
     /// Send every AWS call to this http(s) URL: an emulator, e.g. http://127.0.0.1:5013; otherwise AWS_ENDPOINT_URL, or AWS itself
@@ -250,8 +289,8 @@ pub(crate) struct ContentOptions {
 
     /// STUN server that helps two browsers to find a path, e.g. stun:stun.example.org:3478; may be repeated; 'none' for none
     ///
-    /// Default: stun:stun.cloudflare.com:3478 and stun:stun.l.google.com:19302. Their operators see the addresses of callers.
-    #[arg(long, value_name = "URL|none")]
+    /// The operators of the default ones, Cloudflare and Google, see the addresses of callers.
+    #[arg(long, value_name = "URL|none", default_values = DEFAULT_STUN_SERVERS)]
     pub(crate) stun: Vec<StunChoice>,
 
     /// A finished relay, a zip or a Linux binary, instead of building one
@@ -291,6 +330,9 @@ pub(crate) struct ContentOptions {
     #[arg(long, value_name = "MESSAGES", default_value_t = Throttling::default().burst,
           value_parser = values::throttle_burst)]
     pub(crate) throttle_burst: i32,
+
+    #[command(flatten)]
+    pub(crate) tags: TagOptions,
 }
 
 /// What an account may demand of every role.
@@ -308,7 +350,7 @@ pub(crate) struct RoleOptions {
 #[derive(Debug, Args)]
 pub(crate) struct PolicyOptions {
     /// The stack's name, as for 'up'
-    #[arg(value_name = "STACK", env = "WEBRTC_AWS_STACK", default_value = "demo")]
+    #[arg(id = "stack", value_name = "STACK", default_value = "demo")]
     pub(crate) name: StackName,
 
     /// All stacks of a pattern instead of one: 'pr-*' for the previews of pull requests
@@ -328,7 +370,7 @@ pub(crate) struct PolicyOptions {
     pub(crate) region: Option<String>,
 
     /// The profile whose credentials tell the account; otherwise AWS_PROFILE, or the default chain of credentials
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) profile: Option<String>,
 
     #[command(flatten)]
@@ -362,7 +404,7 @@ pub(crate) struct LocalOptions {
     pub(crate) address: IpAddr,
 
     /// The region that it answers for
-    #[arg(long, value_name = "REGION", default_value = "us-east-1", value_parser = values::region)]
+    #[arg(id = "answers_for", long = "region", value_name = "REGION", default_value = "us-east-1", value_parser = values::region)]
     pub(crate) region: String,
 
     /// The account id that it answers for: 12 digits

@@ -1,11 +1,13 @@
 //! Everything that decides what is deployed, in one value: [`crate::stack`] turns it into a graph.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
 use url::Url;
 
 use crate::artifact::Architecture;
+use crate::lifetime::Expiry;
 use crate::naming::{GatewayTemplate, RolePath, StackName, StageName};
 
 /// The only numbers of days that CloudWatch Logs accepts.
@@ -31,6 +33,8 @@ pub struct Config {
     pub ice_servers: Vec<IceServer>,
     /// Limits of the stage.
     pub throttling: Throttling,
+    /// Tags beside ours.
+    pub tagging: Tagging,
 }
 
 /// Where a run works and with which credentials.
@@ -101,6 +105,15 @@ pub struct RoleSettings {
     pub permissions_boundary: Option<String>,
 }
 
+/// What every resource that takes tags carries beside the owner tag.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tagging {
+    /// Somebody's own.
+    pub user: BTreeMap<String, String>,
+    /// Until when the stack is to live; otherwise it keeps the expiry that it has.
+    pub expires: Option<Expiry>,
+}
+
 /// One entry of a page's `RTCConfiguration.iceServers`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct IceServer {
@@ -123,9 +136,10 @@ impl Default for Throttling {
     }
 }
 
-/// The STUN servers of the built-in configuration; their operator sees visitors' addresses.
+/// The STUN servers of a page that is not told any; their operators see visitors' addresses.
+pub(crate) const DEFAULT_STUN_SERVERS: [&str; 2] = ["stun:stun.cloudflare.com:3478", "stun:stun.l.google.com:19302"];
+
+/// The ICE servers of a page that is not told any.
 pub(crate) fn default_ice_servers() -> Vec<IceServer> {
-    vec![IceServer {
-        urls: vec!["stun:stun.cloudflare.com:3478".to_owned(), "stun:stun.l.google.com:19302".to_owned()],
-    }]
+    vec![IceServer { urls: DEFAULT_STUN_SERVERS.map(str::to_owned).into() }]
 }

@@ -2,13 +2,18 @@
 
 use serde::Serialize;
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
+use crate::cost::Estimate;
 use crate::diagnostics::Diagnostic;
 use crate::engine::outputs::Outputs;
 use crate::engine::plan::{Action, Plan};
 use crate::engine::resource::Address;
-use crate::engine::status::ResourceStatus;
+use crate::engine::status::{Health, ResourceStatus};
+use crate::lifetime::{Expiry, LastDeploy};
 use crate::permissions::Document;
+use crate::relay_log::LogEntry;
+use crate::settings::{Decided, Resolved};
 use crate::verify::{Check, CheckId, Summary};
 
 /// One thing that happened. The first event of a run is always [`Event::Started`], the last always [`Event::Finished`].
@@ -40,6 +45,17 @@ pub enum Event {
         /// What sends the run to that endpoint.
         #[serde(skip_serializing_if = "Option::is_none")]
         endpoint_from: Option<EndpointSource>,
+        /// Who decided on region and profile.
+        #[serde(flatten)]
+        decided: Decided,
+    },
+    /// What is set, and where (`config`).
+    Settings {
+        /// The file that was read.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        file: Option<String>,
+        /// All settings of the command.
+        settings: Vec<Resolved>,
     },
     /// A new part of the run began.
     Phase {
@@ -72,6 +88,14 @@ pub enum Event {
     },
     /// What was found, resource by resource (`status`).
     Status {
+        /// The whole stack in one line: `healthy`, `not deployed`, or how many resources are not as they should be.
+        health: Health,
+        /// The last run that had something to do.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        deployed: Option<LastDeploy>,
+        /// Until when the stack is to live; `never` for one that once had a time and has none any more.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        expires: Option<Expiry>,
         /// One entry for each resource, in the order of `stack.rs`.
         resources: Vec<ResourceStatus>,
     },
@@ -163,11 +187,10 @@ pub enum Event {
         /// What to do next, one line for people each.
         next: Vec<String>,
     },
-    /// A line that the relay wrote (`up --local`).
-    RelayLog {
-        /// The line.
-        line: String,
-    },
+    /// A line of the relay's log (`logs`, `up --local`).
+    RelayLog(LogEntry),
+    /// What a stack costs (`cost`).
+    Cost(Estimate),
     /// A command ended.
     Finished {
         /// Whether it did what was asked.
@@ -240,13 +263,16 @@ pub enum StepOutcome {
 
 /// Where events go. Cheap to clone; sending never blocks and never fails, even when nobody listens any more.
 #[derive(Clone, Debug)]
-pub struct Events(mpsc::UnboundedSender<Event>);
+pub struct Events {
+    sender: mpsc::UnboundedSender<Event>,
+    reader_left: CancellationToken,
+}
 
 impl Events {
     /// A new stream and its reading end.
     pub fn channel() -> (Self, mpsc::UnboundedReceiver<Event>) {
         let (sender, receiver) = mpsc::unbounded_channel();
-        (Self(sender), receiver)
+        (Self { sender, reader_left: CancellationToken::new() }, receiver)
     }
 
     /// A stream that nobody reads.
@@ -257,7 +283,17 @@ impl Events {
     /// Sends one event.
     pub fn emit(&self, event: Event) {
         // A closed receiver means the renderer is gone (closed terminal, broken pipe): the work goes on.
-        let _ = self.0.send(event);
+        let _ = self.sender.send(event);
+    }
+
+    /// Waits until whoever read the results has left: for a run that does nothing but show something.
+    pub(crate) async fn reader_left(&self) {
+        self.reader_left.cancelled().await;
+    }
+
+    /// What the renderer says that with.
+    pub(crate) fn reader_leaves(&self) -> CancellationToken {
+        self.reader_left.clone()
     }
 
     /// Sends one [`Event::Warning`].

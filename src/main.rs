@@ -2,8 +2,12 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use webrtc_aws::Invocation;
 
 fn main() -> ExitCode {
-    webrtc_aws::run(&webrtc_aws::cli::Cli::parse())
+    let arguments: Vec<_> = std::env::args_os().collect();
+    match Invocation::read(&arguments, &|name| std::env::var_os(name)) {
+        Ok(invocation) => webrtc_aws::run(invocation),
+        Err(refusal_or_help) => refusal_or_help.exit(),
+    }
 }

@@ -6,6 +6,7 @@ mod patterns;
 mod role_path;
 mod stack_name;
 mod stage_name;
+mod tags;
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,9 +21,8 @@ pub(crate) use patterns::{ANY, Patterns};
 pub use role_path::RolePath;
 pub use stack_name::StackName;
 pub use stage_name::StageName;
-
-/// The tag that marks a resource as ours; its value is the stack name.
-pub(crate) const OWNER_TAG: &str = "webrtc-aws:stack";
+pub use tags::UserTag;
+pub(crate) use tags::{DEPLOYED_AT_TAG, DEPLOYED_BY_TAG, EXPIRY_TAG, OWNER_TAG, VERSION_TAG, is_legal_in_tags};
 
 /// Object metadata cannot carry `:` (it becomes a header name), so objects are marked with this key instead.
 pub(crate) const OWNER_METADATA: &str = "webrtc-aws-stack";
@@ -209,8 +209,12 @@ impl Names {
     }
 
     /// Without an account id (AWS-FACTS B2).
+    pub(crate) fn api_arn(&self, api: &ApiId) -> String {
+        format!("arn:{}:apigateway:{}::/apis/{api}", self.partition, self.region)
+    }
+
     pub(crate) fn stage_arn(&self, api: &ApiId) -> String {
-        format!("arn:{}:apigateway:{}::/apis/{api}/stages/{}", self.partition, self.region, self.stage)
+        format!("{}/stages/{}", self.api_arn(api), self.stage)
     }
 
     pub(crate) fn function_arn(&self) -> String {

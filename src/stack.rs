@@ -39,26 +39,37 @@ impl Ingredients {
 /// The 1:1 stack.
 pub(crate) fn graph(config: &Config, names: &Arc<Names>, ingredients: Ingredients) -> Graph {
     let names = || Arc::clone(names);
-    let api: Arc<dyn Resource> = Arc::new(WebsocketApi { names: names() });
+    let tagging = || config.tagging.clone();
+    let api: Arc<dyn Resource> = Arc::new(WebsocketApi { names: names(), tagging: tagging() });
     let integration: Arc<dyn Resource> = Arc::new(Integration { names: names() });
     let route: Arc<dyn Resource> = Arc::new(Route);
     Graph::new(vec![
-        Arc::new(Bucket { names: names() }),
+        Arc::new(Bucket { names: names(), tagging: tagging() }),
         Arc::new(Objects {
             names: names(),
             page: ingredients.page,
             ice_servers: config.ice_servers.clone(),
             foreign: ingredients.foreign_objects,
         }),
-        Arc::new(LogGroup { retention_days: config.relay.log_retention_days }),
-        Arc::new(Role { settings: config.role.clone() }),
+        Arc::new(LogGroup { retention_days: config.relay.log_retention_days, tagging: tagging() }),
+        Arc::new(Role { settings: config.role.clone(), tagging: tagging() }),
         api.clone(),
         Arc::new(RolePolicy { names: names() }),
-        Arc::new(Function { names: names(), settings: config.relay.clone(), code: ingredients.relay }),
+        Arc::new(Function {
+            names: names(),
+            settings: config.relay.clone(),
+            code: ingredients.relay,
+            tagging: tagging(),
+        }),
         Arc::new(Permission { names: names() }),
         integration.clone(),
         route.clone(),
-        Arc::new(Stage { names: names(), deploys: vec![api, integration, route], throttling: config.throttling }),
+        Arc::new(Stage {
+            names: names(),
+            deploys: vec![api, integration, route],
+            throttling: config.throttling,
+            tagging: tagging(),
+        }),
     ])
 }
 
@@ -67,7 +78,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::config::{PageSource, RelaySettings, RoleSettings, Target, Throttling, default_ice_servers};
+    use crate::config::{PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling, default_ice_servers};
     use crate::engine::context::Known;
     use crate::engine::resource::Address;
     use crate::engine::walk::{Order, Visit, walk};
@@ -83,6 +94,7 @@ mod tests {
             role: RoleSettings::default(),
             ice_servers: default_ice_servers(),
             throttling: Throttling::default(),
+            tagging: Tagging::default(),
         };
         let names = Arc::new(Names {
             stack: config.stack.clone(),

@@ -72,6 +72,32 @@ fn every_option_that_is_named_exists() {
 }
 
 #[test]
+fn every_setting_has_its_row_with_its_names_and_its_default() {
+    let output =
+        Command::new(PROGRAM).args(["config", "--config", "none", "--output", "json"]).env_clear().output().unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let events = lines.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap());
+    let settings = events.into_iter().find(|event| event["event"] == "settings").unwrap()["settings"].clone();
+    let row = |setting: &serde_json::Value| {
+        let key = setting["key"].as_str().unwrap();
+        let option = if key == "stack" { "STACK".to_owned() } else { format!("--{key}") };
+        let default = match &setting["value"] {
+            serde_json::Value::Null => "none".to_owned(),
+            serde_json::Value::Array(items) => {
+                items.iter().map(|item| format!("`{}`", item.as_str().unwrap())).collect::<Vec<_>>().join(", ")
+            }
+            value => format!("`{value}`"),
+        };
+        format!("| `{option}` | `WEBRTC_AWS_{}` | `{key}` | {default} |", key.replace('-', "_").to_ascii_uppercase())
+    };
+    let expected: Vec<_> = settings.as_array().unwrap().iter().map(row).collect();
+    let readme = read("README.md");
+    let start = readme.find("| option | variable | key in the file | default |").unwrap();
+    let rows: Vec<_> = readme[start..].lines().skip(2).take_while(|line| line.starts_with('|')).collect();
+    assert_eq!(rows, expected);
+}
+
+#[test]
 fn every_event_has_its_row_and_every_row_its_event() {
     let source = read("src/events.rs");
     let body = source.split("pub enum Event {").nth(1).unwrap().split("\n}\n").next().unwrap();
@@ -93,6 +119,31 @@ fn snake_case(name: &str) -> String {
         words.push(c.to_ascii_lowercase());
     }
     words
+}
+
+#[test]
+fn the_costs_are_those_that_the_program_shows() {
+    let output = Command::new(PROGRAM).arg("cost").env_clear().output().unwrap();
+    let shown = String::from_utf8(output.stdout).unwrap();
+    let mut table = shown.split("\n\n").nth(1).unwrap().lines().skip(1);
+    let readme = read("README.md");
+    let section = readme.split("### What it costs\n").nth(1).unwrap().split("\n### ").next().unwrap();
+    let mut rows = section.lines().filter(|line| line.starts_with('|')).skip(2);
+    for line in table.by_ref() {
+        let cells: Vec<&str> = line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).collect();
+        // The last one is the month, which is anybody's own.
+        let cells = match cells[..] {
+            [what, price, call, tab, _] => [what, price, call, tab],
+            [what, call, tab, _] => [what, "", call, tab],
+            _ => panic!("{line}"),
+        };
+        let row: Vec<&str> = rows.next().unwrap_or_default().trim_matches('|').split('|').map(str::trim).collect();
+        assert_eq!(row, cells);
+    }
+    assert_eq!(rows.next(), None);
+    let header = shown.lines().next().unwrap();
+    let dated = header.split("; ").next().unwrap().replace("list prices", "List prices");
+    assert!(section.contains(&dated), "{dated}");
 }
 
 #[test]

@@ -32,7 +32,7 @@ enum Holds {
 
 /// What AWS never leaves out, by operation: an empty list, too, is there. An operation that is not listed is not asked for more
 /// than a whole body.
-const HOLDS: [(&str, Holds); 39] = [
+const HOLDS: [(&str, Holds); 40] = [
     ("GetApis", Holds::Json("items")),
     ("GetIntegrations", Holds::Json("items")),
     ("GetRoutes", Holds::Json("items")),
@@ -53,6 +53,7 @@ const HOLDS: [(&str, Holds); 39] = [
     ("UpdateFunctionConfiguration", Holds::Json("FunctionName")),
     ("AddPermission", Holds::Json("Statement")),
     ("DescribeLogGroups", Holds::Json("logGroups")),
+    ("FilterLogEvents", Holds::Json("events")),
     ("ListTagsForResource", Holds::Document),
     ("GetCallerIdentity", Holds::Xml("Account")),
     ("GetRole", Holds::Xml("Role")),

@@ -188,6 +188,13 @@ pub(crate) fn before_look(look: u32) -> Duration {
     next_delay(patience, look.saturating_mul(2))
 }
 
+/// How long to wait before the next look at a log that is followed, which found nothing new so many times: CloudWatch allows an
+/// account five such calls a second in some regions.
+pub(crate) fn before_poll(idle: u32) -> Duration {
+    let patience = Patience { first: Duration::from_secs(1), longest: Duration::from_secs(5), deadline: Duration::MAX };
+    next_delay(patience, idle.saturating_add(1))
+}
+
 /// Waits; ends with `None` when the run is interrupted.
 pub(crate) async fn unless_cancelled(cancel: &CancellationToken, delay: Duration) -> Option<()> {
     cancel.run_until_cancelled(pause(delay)).await

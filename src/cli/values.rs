@@ -78,6 +78,18 @@ pub(super) fn throttle_burst(text: &str) -> Result<i32, String> {
         .ok_or_else(|| "it is a number of messages from 1 to 5000".to_owned())
 }
 
+pub(super) fn minutes(text: &str) -> Result<f64, String> {
+    number(text, 0.0..=44_640.0).ok_or_else(|| "it is a number of minutes of up to a month, 0 to 44640".to_owned())
+}
+
+pub(super) fn milliseconds(text: &str) -> Result<f64, String> {
+    number(text, 0.0..=29_000.0).ok_or_else(|| "it is a number of milliseconds from 0 to 29000".to_owned())
+}
+
+fn number(text: &str, range: std::ops::RangeInclusive<f64>) -> Option<f64> {
+    text.parse().ok().filter(|number| range.contains(number))
+}
+
 pub(super) fn account(text: &str) -> Result<String, String> {
     if text.len() == 12 && text.chars().all(|c| c.is_ascii_digit()) {
         Ok(text.to_owned())

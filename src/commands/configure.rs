@@ -1,13 +1,25 @@
 //! From options to [`Config`].
 
-use crate::cli::{ContentOptions, PlaceOptions, RoleOptions, StackOptions, StunChoice};
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::cli::{ContentOptions, LifeOptions, PlaceOptions, RoleOptions, StackOptions, StunChoice, TagOptions};
 use crate::config::{
-    Config, IceServer, PageSource, RelaySettings, RoleSettings, Target, Throttling, default_ice_servers,
+    Config, IceServer, PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling, default_ice_servers,
 };
+use crate::diagnostics::{Code, Diagnostic};
+use crate::naming::UserTag;
 
 /// The settings of a command that knows what is wanted.
-pub(super) fn config(stack: &StackOptions, content: &ContentOptions) -> Config {
-    Config {
+pub(super) fn config(
+    stack: &StackOptions,
+    content: &ContentOptions,
+    life: Option<&LifeOptions>,
+) -> Result<Config, Diagnostic> {
+    let expires = life.and_then(|life| life.expires).map(|lifetime| lifetime.from(Timestamp::now()));
+    Ok(Config {
+        tagging: Tagging { user: tags(&content.tags)?, expires },
         page: content.client.clone().map_or(PageSource::BuiltIn, PageSource::Directory),
         relay: RelaySettings {
             artifact: content.relay.clone(),
@@ -20,7 +32,29 @@ pub(super) fn config(stack: &StackOptions, content: &ContentOptions) -> Config {
         ice_servers: ice_servers(&content.stun),
         throttling: Throttling { rate: content.throttle_rate, burst: content.throttle_burst },
         ..bare(stack)
+    })
+}
+
+/// What a resource can hold beside our own tags (AWS-FACTS D).
+const MOST_TAGS: usize = 45;
+
+fn tags(options: &TagOptions) -> Result<BTreeMap<String, String>, Diagnostic> {
+    let refuse = |what: String| {
+        Err(Diagnostic::new(
+            Code::InvalidInput,
+            what,
+            "pass each key once; AWS takes 50 tags on a resource, ours among them",
+        ))
+    };
+    let mut tags = BTreeMap::new();
+    for UserTag { key, value } in &options.tags {
+        // IAM tells them apart without regard to case.
+        if let Some(other) = tags.keys().find(|other: &&String| other.to_lowercase() == key.to_lowercase()) {
+            return refuse(format!("--tag gives the key '{key}' twice, the first time as '{other}'"));
+        }
+        tags.insert(key.clone(), value.clone());
     }
+    if tags.len() > MOST_TAGS { refuse(format!("{} tags are too many", tags.len())) } else { Ok(tags) }
 }
 
 /// The settings of a command that wants nothing to be there.
@@ -34,6 +68,7 @@ pub(super) fn bare(stack: &StackOptions) -> Config {
         role: RoleSettings::default(),
         ice_servers: default_ice_servers(),
         throttling: Throttling::default(),
+        tagging: Tagging::default(),
     }
 }
 
@@ -55,9 +90,6 @@ fn target(place: &PlaceOptions) -> Target {
 }
 
 fn ice_servers(choices: &[StunChoice]) -> Vec<IceServer> {
-    if choices.is_empty() {
-        return default_ice_servers();
-    }
     let urls: Vec<String> = choices
         .iter()
         .filter_map(|choice| match choice {
@@ -73,9 +105,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn stun_servers_are_the_default_none_or_the_given() {
+    fn stun_servers_are_none_or_the_given() {
         let url = |text: &str| text.parse::<StunChoice>().unwrap();
-        assert_eq!(ice_servers(&[]), default_ice_servers());
         assert_eq!(ice_servers(&[url("none")]), []);
         let given = ice_servers(&[url("stun:a.test"), url("stuns:b.test:5349")]);
         assert_eq!(given, [IceServer { urls: vec!["stun:a.test".into(), "stuns:b.test:5349".into()] }]);

@@ -8,6 +8,7 @@ use crate::cli::{LocalOptions, MannersChoice};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::events::Event;
 use crate::local::{self, Manners};
+use crate::relay_log::LogEntry;
 
 pub(super) async fn run(options: &LocalOptions, run: &Run) -> Result<Ending, Diagnostic> {
     if !options.address.is_loopback() {
@@ -38,7 +39,7 @@ pub(super) async fn run(options: &LocalOptions, run: &Run) -> Result<Ending, Dia
         tokio::select! {
             () = run.cancel.cancelled() => break,
             line = lines.recv() => match line {
-                Ok(line) => run.events.emit(Event::RelayLog { line: line.text }),
+                Ok(line) => run.events.emit(Event::RelayLog(LogEntry::of(line.text))),
                 Err(tokio::sync::broadcast::error::RecvError::Lagged(_)) => {}
                 Err(tokio::sync::broadcast::error::RecvError::Closed) => break,
             }

@@ -2,10 +2,13 @@
 //! first event of every run is `Started`, the last `Finished`, whatever happens in between.
 
 mod build;
+mod config;
 mod configure;
+mod cost;
 mod elsewhere;
 mod local;
 mod local_aws;
+mod logs;
 mod place;
 mod plan;
 mod policy;
@@ -27,6 +30,7 @@ use crate::diagnostics::{Code, Diagnostic, INTERRUPTED_HINT};
 use crate::engine::observe::interrupted;
 use crate::engine::outputs::Outputs;
 use crate::events::{Event, Events};
+use crate::settings::{Invocation, Settings};
 use crate::signals::Signals;
 use crate::ui::Reporter;
 
@@ -41,9 +45,15 @@ const RESULTS_LOST: u8 = 1;
 pub(crate) struct Run {
     events: Events,
     cancel: CancellationToken,
+    /// What is set, and where.
+    settings: Settings,
 }
 
 impl Run {
+    fn new(events: Events, settings: Settings) -> Self {
+        Self { events, cancel: CancellationToken::new(), settings }
+    }
+
     /// Does something that may be dropped half-way: reads, and work on this machine. A signal ends it.
     async fn unless_interrupted<T>(&self, work: impl Future<Output = Result<T, Diagnostic>>) -> Result<T, Diagnostic> {
         tokio::select! {
@@ -80,25 +90,36 @@ impl From<Result<Self, Diagnostic>> for Ending {
 const LAST_MOMENT: Duration = Duration::from_millis(500);
 
 /// Runs a command line from its first event to its exit code.
-pub fn run(cli: &Cli) -> ExitCode {
+pub fn run(invocation: Invocation) -> ExitCode {
+    let Invocation { cli, settings } = invocation;
     let (events, reporter) = Reporter::start(&cli.output);
     let (command, stack): (_, Option<&dyn std::fmt::Display>) = match &cli.command {
         Command::Up(options) => ("up", Some(&options.stack.name)),
         Command::Plan(options) => ("plan", Some(&options.stack.name)),
         Command::Status(options) => ("status", Some(&options.stack.name)),
         Command::Verify(options) => ("verify", Some(&options.stack.name)),
+        Command::Logs(options) => ("logs", Some(&options.stack.name)),
         Command::Teardown(options) => ("teardown", Some(&options.stack.name)),
         Command::Policy(PolicyOptions { stacks: Some(stacks), .. }) => ("policy", Some(stacks)),
         Command::Policy(options) => ("policy", Some(&options.name)),
         Command::Local(_) => ("local", None),
+        Command::Cost(_) => ("cost", None),
         Command::Build(_) => ("build", None),
+        Command::Config(options) => ("config", Some(&options.stack.name)),
     };
+    // It may be another one that is meant, where that cannot be known.
+    let stack = stack.filter(|_| settings.is_ok());
     events.emit(Event::Started { command, stack: stack.map(ToString::to_string), version: env!("CARGO_PKG_VERSION") });
-    let run = Run { events, cancel: CancellationToken::new() };
+    let (settings, problem) =
+        settings.map_or_else(|problem| (Settings::default(), Some(problem)), |settings| (settings, None));
+    let run = Run::new(events, settings);
     let exit_code = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
             let exit_code = runtime.block_on(async {
-                let (ending, interrupted) = execute(cli, &run).await;
+                let (ending, interrupted) = match problem {
+                    None => execute(&cli, &run).await,
+                    Some(problem) => (problem.into(), 0),
+                };
                 let exit_code = finish(ending, interrupted, &run.events);
                 let is_all_told = reporter.finish(&run.cancel).await;
                 if is_all_told || exit_code != 0 { exit_code } else { RESULTS_LOST }
@@ -152,10 +173,13 @@ async fn carry_out(cli: &Cli, run: &Run) -> Ending {
         Command::Plan(options) => plan::run(options, run).await.into(),
         Command::Status(options) => status::run(options, run).await.into(),
         Command::Verify(options) => verify::run(options, run).await.into(),
+        Command::Logs(options) => logs::run(options, run).await.into(),
         Command::Teardown(options) => teardown::run(options, cli.output.output, run).await.into(),
         Command::Policy(options) => policy::run(options, run).await.into(),
         Command::Local(options) => local::run(options, run).await.into(),
+        Command::Cost(options) => cost::run(options, run),
         Command::Build(options) => build::run(options, run).await.into(),
+        Command::Config(_) => config::run(run),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::engine::plan::Goal;
 use crate::page::Page;
 
 pub(super) async fn run(options: &PlanOptions, run: &Run) -> Result<Ending, Diagnostic> {
-    let config = configure::config(&options.stack, &options.content);
+    let config = configure::config(&options.stack, &options.content, Some(&options.life))?;
     let page = Page::load(&config.page)?;
     let place = place::existing(&config.target, run).await?;
     let session = Session::open(config, &place, run).await?;

@@ -58,6 +58,7 @@ async fn patterns(options: &PolicyOptions, run: &Run) -> Result<Patterns, Diagno
         caller,
         endpoint_from: endpoint.as_ref().map(|_| EndpointSource::Environment),
         endpoint,
+        decided: run.settings.decided(),
     });
     Ok(Patterns { stacks, partition, account: id, region: given.unwrap_or(region), role_path })
 }

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::Run;
@@ -20,6 +21,7 @@ use crate::engine::outputs::Outputs;
 use crate::engine::plan::{Action, Goal, Plan, plan};
 use crate::engine::resource::Observed;
 use crate::events::{EndpointSource, Event, Phase};
+use crate::lifetime::LastDeploy;
 use crate::naming::{Names, Reach};
 use crate::page::Page;
 use crate::resources::objects::ForeignObjects;
@@ -68,12 +70,14 @@ impl<'run> Session<'run> {
             Some(url) => Reach::Endpoint { url: parse_endpoint(url)?, gateway: place.gateway.clone() },
         };
         let Account { id, partition, region, caller } = account;
+        let deploy = Arc::new(LastDeploy::by(&caller, Timestamp::now()));
         run.events.emit(Event::Target {
             account: id.to_string(),
             region: region.to_string(),
             caller,
             endpoint_from: endpoint.as_ref().map(|_| place.source.unwrap_or(EndpointSource::Environment)),
             endpoint,
+            decided: run.settings.decided(),
         });
         for (variable, url) in clients::overridden_services(&place.access) {
             run.events.warn(format!("{variable} sends the calls of one service to {url}"));
@@ -82,8 +86,15 @@ impl<'run> Session<'run> {
         let role_path = config.role.path.clone();
         let names = Arc::new(Names { stack, stage, partition, account: id, region, reach, role_path });
         let events = run.events.clone();
-        let context =
-            Context { clients, names, known: Arc::default(), events, cancel: run.cancel.clone(), address: WHOLE_STACK };
+        let context = Context {
+            clients,
+            names,
+            known: Arc::default(),
+            deploy,
+            events,
+            cancel: run.cancel.clone(),
+            address: WHOLE_STACK,
+        };
         Ok(Self { config, context, run, began })
     }
 

@@ -8,12 +8,12 @@ use super::{Ending, Run};
 use crate::artifact::Artifact;
 use crate::cli::StatusOptions;
 use crate::diagnostics::Diagnostic;
-use crate::engine::status::{State, status};
+use crate::engine::status::{Health, status};
 use crate::events::Event;
 use crate::page::Page;
 
 pub(super) async fn run(options: &StatusOptions, run: &Run) -> Result<Ending, Diagnostic> {
-    let config = configure::config(&options.stack, &options.content);
+    let config = configure::config(&options.stack, &options.content, None)?;
     let page = Page::load(&config.page)?;
     let place = place::existing(&config.target, run).await?;
     let session = Session::open(config, &place, run).await?;
@@ -29,9 +29,13 @@ pub(super) async fn show(session: &Session<'_>, page: Page, relay: Option<Artifa
     let graph = session.graph(page, relay);
     let observations = session.observe(&graph).await?;
     let resources = status(&graph, &observations, &session.context.known)?;
-    let is_absent = resources.iter().all(|resource| resource.state == State::Missing);
-    session.run.events.emit(Event::Status { resources });
-    if is_absent && let Some(elsewhere) = Box::pin(elsewhere::look(session)).await?.conclude(session, "status") {
+    let health = Health::of(&resources);
+    let known = &session.context.known;
+    let (deployed, expires) = (known.deployed.get(), known.expires.get());
+    session.run.events.emit(Event::Status { health, deployed, expires, resources });
+    if health.is_absent()
+        && let Some(elsewhere) = Box::pin(elsewhere::look(session)).await?.conclude(session, "status")
+    {
         session.run.events.warn(format!("{}; {}", elsewhere.summary, elsewhere.hint));
     }
     Ok(Ending { outputs: session.outputs(), ..Ending::default() })

@@ -4,6 +4,7 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
 use super::configure;
+use super::cost;
 use super::place::{self, Place, SamePlace};
 use super::session::Session;
 use super::verify::{self, PATIENCE_WITH_NEW, PATIENCE_WITH_OLD};
@@ -17,6 +18,8 @@ use crate::engine::plan::Goal;
 use crate::events::{Event, Phase};
 use crate::local::{LocalAws, LogLine};
 use crate::page::Page;
+use crate::relay_log::LogEntry;
+use crate::resources::websocket_api;
 
 /// When the stack is tried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +58,10 @@ struct Deployment {
 }
 
 pub(super) async fn run(options: &UpOptions, run: &Run) -> Ending {
-    let config = configure::config(&options.stack, &options.content);
+    let config = match configure::config(&options.stack, &options.content, Some(&options.life)) {
+        Ok(config) => config,
+        Err(problem) => return problem.into(),
+    };
     // Before anything is started or called: a mistake in the page should cost nothing.
     let page = match Page::load(&config.page) {
         Ok(page) => page,
@@ -95,7 +101,7 @@ async fn deploy_and_stay(deployment: Deployment, place: &Place, local: LocalAws,
 async fn show(mut lines: broadcast::Receiver<LogLine>, log_group: &str, run: &Run) {
     loop {
         match lines.recv().await {
-            Ok(line) if line.group == log_group => run.events.emit(Event::RelayLog { line: line.text }),
+            Ok(line) if line.group == log_group => run.events.emit(Event::RelayLog(LogEntry::of(line.text))),
             Ok(_) => {}
             Err(RecvError::Lagged(missed)) => run.events.warn(format!("{missed} log lines came too fast to be shown")),
             Err(RecvError::Closed) => return,
@@ -121,7 +127,8 @@ async fn deploy(deployment: Deployment, place: &Place, run: &Run) -> Result<Endi
             }
         }
     }
-    let next = next_steps(&session.config, stays);
+    let mut next = next_steps(&session.config, stays);
+    next.extend(cost::in_short(&session.config.relay, &session.context.names));
     run.events.emit(Event::Ready { outputs, next });
     Ok(ending)
 }
@@ -131,6 +138,9 @@ pub(super) async fn converge(session: &Session<'_>, page: Page, relay: Artifact)
     let run = session.run;
     let survey = session.survey_at_rest(session.graph(page, Some(relay)), Goal::Present).await?;
     run.events.emit(Event::Phase { phase: Phase::Applying });
+    if !survey.plan.is_empty() {
+        websocket_api::record_deploy(&session.context).await?;
+    }
     let outcome = apply_present(&survey.graph, &session.context, &survey.observations, &run.cancel).await;
     let mut problem = outcome.problem;
     if problem.is_none() && outcome.changed {

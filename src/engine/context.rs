@@ -1,6 +1,6 @@
 //! What a resource works with: clients, names, the ids that AWS assigns, and the event stream of its own step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,6 +19,7 @@ use crate::aws::failure::{AwsFailure, FailureClass};
 use crate::aws::retry::{self, Look, Repeat, Waiting};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::events::{Event, Events};
+use crate::lifetime::{Expiry, LastDeploy};
 use crate::naming::{ApiId, IntegrationId, Names, OWNER_TAG, RoleId, RouteId};
 
 /// A cell for one id that only AWS can assign.
@@ -43,6 +44,15 @@ impl<Id: Clone> Slot<Id> {
     pub(crate) fn clear(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
+
+    /// Sets it, unless it is greater already.
+    pub(crate) fn raise(&self, id: Id)
+    where
+        Id: Ord,
+    {
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *slot = slot.take().max(Some(id));
+    }
 }
 
 /// What only a look at AWS can tell: the ids that it assigns, and which code runs. Everything else about a stack follows from its names.
@@ -56,6 +66,9 @@ pub(crate) struct Known {
     pub(crate) route: Slot<RouteId>,
     /// Architecture and `CodeSha256` of the function that is there.
     pub(crate) code: Slot<(String, String)>,
+    /// The latest expiry that any part of the stack carries.
+    pub(crate) expires: Slot<Expiry>,
+    pub(crate) deployed: Slot<LastDeploy>,
 }
 
 /// What a plan shows where an id is not known yet. It never reaches AWS: a step runs only after what it needs.
@@ -99,6 +112,8 @@ pub(crate) struct Context {
     pub(crate) clients: Clients,
     pub(crate) names: Arc<Names>,
     pub(crate) known: Arc<Known>,
+    /// What the stack will say of this run, if it has something to do.
+    pub(crate) deploy: Arc<LastDeploy>,
     pub(crate) events: Events,
     /// Cancelled by the first signal.
     pub(crate) cancel: CancellationToken,
@@ -207,9 +222,11 @@ impl Context {
         )
     }
 
-    /// The tags that every taggable resource of the stack carries from its create call on.
-    pub(crate) fn tags(&self) -> BTreeMap<String, String> {
-        BTreeMap::from([(OWNER_TAG.to_owned(), self.names.stack.to_string())])
+    /// The tags that every taggable resource of the stack carries from its create call on: the owner tag, and those that are wanted
+    /// beside it.
+    pub(crate) fn tags(&self, wanted: &BTreeMap<String, String>) -> HashMap<String, String> {
+        let owner = (OWNER_TAG.to_owned(), self.names.stack.to_string());
+        wanted.clone().into_iter().chain([owner]).collect()
     }
 
     /// A request of ours that could not even be built: cannot happen with the values that `naming` makes.

@@ -1,6 +1,8 @@
 //! How a stack stands: what was found, beside what is wanted. Pure, and unlike a plan never refused.
 
-use serde::Serialize;
+use std::fmt;
+
+use serde::{Serialize, Serializer};
 
 use super::context::Known;
 use super::graph::Graph;
@@ -41,6 +43,60 @@ pub struct ResourceStatus {
     pub found: Option<String>,
 }
 
+/// How the whole stack stands, in one line: how many of its resources are not as they should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Health {
+    of: usize,
+    missing: usize,
+    drifted: usize,
+    foreign: usize,
+    ambiguous: usize,
+}
+
+impl Health {
+    pub(crate) fn of(resources: &[ResourceStatus]) -> Self {
+        let count = |state| resources.iter().filter(|resource| resource.state == state).count();
+        Self {
+            of: resources.len(),
+            missing: count(State::Missing),
+            drifted: count(State::Drifted),
+            foreign: count(State::Foreign),
+            ambiguous: count(State::Ambiguous),
+        }
+    }
+
+    /// Whether there is nothing of the stack.
+    pub(crate) fn is_absent(self) -> bool {
+        self.missing == self.of
+    }
+}
+
+impl fmt::Display for Health {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = [
+            (self.missing, "missing"),
+            (self.drifted, "drifted"),
+            (self.foreign, "foreign"),
+            (self.ambiguous, "ambiguous"),
+        ];
+        let mut wrong = counts.iter().filter(|(count, _)| *count > 0);
+        match wrong.next() {
+            None => f.write_str("healthy"),
+            Some(_) if self.is_absent() => f.write_str("not deployed"),
+            Some((count, word)) => {
+                write!(f, "{count} of {} {word}", self.of)?;
+                wrong.try_for_each(|(count, word)| write!(f, ", {count} {word}"))
+            }
+        }
+    }
+}
+
+impl Serialize for Health {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 pub(crate) fn status(
     graph: &Graph,
     observations: &Observations,
@@ -64,4 +120,26 @@ pub(crate) fn status(
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn health_is_one_line() {
+        let health = |states: &[State]| {
+            let address = Address::new("route", "default");
+            let of = |state: &State| ResourceStatus { address, state: *state, changes: Vec::new(), found: None };
+            Health::of(&states.iter().map(of).collect::<Vec<_>>()).to_string()
+        };
+        use State::{Ambiguous, Drifted, Foreign, Missing, Present};
+        assert_eq!(health(&[Present, Present]), "healthy");
+        assert_eq!(health(&[Missing, Missing]), "not deployed");
+        assert_eq!(health(&[Present, Drifted, Drifted]), "2 of 3 drifted");
+        assert_eq!(
+            health(&[Missing, Drifted, Foreign, Ambiguous]),
+            "1 of 4 missing, 1 drifted, 1 foreign, 1 ambiguous"
+        );
+    }
 }

@@ -28,7 +28,7 @@ pub(crate) mod s3;
 pub(crate) mod server;
 pub(crate) mod signature;
 pub(crate) mod sts;
-mod tags;
+pub(crate) mod tags;
 #[cfg(test)]
 pub(crate) mod tests;
 pub(crate) mod world;

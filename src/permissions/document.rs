@@ -142,7 +142,7 @@ mod tests {
         let actions: Vec<_> = document.statement.iter().flat_map(|statement| &statement.action).collect();
         let reads = |action: &&&'static str| {
             let verb = action.split(':').nth(1).unwrap();
-            ["Get", "List", "Describe", "GET"].iter().any(|read| verb.starts_with(read))
+            ["Get", "List", "Describe", "GET", "Filter", "Simulate"].iter().any(|read| verb.starts_with(read))
         };
         assert!(actions.len() > 10 && actions.iter().all(reads), "{actions:?}");
     }

@@ -20,8 +20,10 @@ pub(crate) enum Purpose {
     Up,
     /// 'teardown'
     Teardown,
-    /// 'plan', 'status' and 'verify'
+    /// 'plan', 'status', 'verify' and 'logs'
     ReadOnly,
+    /// 'logs' alone
+    Logs,
 }
 
 /// One action on the resources of one scope.

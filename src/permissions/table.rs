@@ -10,6 +10,8 @@ use super::{Permission, Purpose, When};
 const EVERYBODY: &[Purpose] = &[Purpose::ReadOnly, Purpose::Up, Purpose::Teardown];
 /// `status` and `teardown`, where they found nothing.
 const SEARCHERS: &[Purpose] = &[Purpose::ReadOnly, Purpose::Teardown];
+/// Whoever looks for what went wrong.
+const READERS: &[Purpose] = &[Purpose::ReadOnly, Purpose::Logs];
 const UP: &[Purpose] = &[Purpose::Up];
 const TEARDOWN: &[Purpose] = &[Purpose::Teardown];
 const WRITERS: &[Purpose] = &[Purpose::Up, Purpose::Teardown];
@@ -36,6 +38,8 @@ pub(crate) const TABLE: &[Permission] = &[
     row(Bucket, "s3:CreateBucket", UP, &["s3:CreateBucket"]),
     // For the tags in the create call.
     row(Bucket, "s3:TagResource", UP, &["s3:CreateBucket"]),
+    // Only where the tags that are wanted have changed.
+    row(Bucket, "s3:PutBucketTagging", UP, &["s3:PutBucketTagging"]),
     row(Bucket, "s3:PutBucketPublicAccessBlock", UP, &["s3:PutPublicAccessBlock"]),
     row(Bucket, "s3:PutEncryptionConfiguration", UP, &["s3:PutBucketEncryption"]),
     row(Bucket, "s3:PutBucketPolicy", UP, &["s3:PutBucketPolicy"]),
@@ -55,7 +59,7 @@ pub(crate) const TABLE: &[Permission] = &[
     row(Role, "iam:GetRolePolicy", EVERYBODY, &["iam:GetRolePolicy"]),
     row(Role, "iam:ListRolePolicies", EVERYBODY, &["iam:ListRolePolicies"]),
     row(Role, "iam:ListAttachedRolePolicies", EVERYBODY, &["iam:ListAttachedRolePolicies"]),
-    row(Role, "iam:TagRole", UP, &["iam:CreateRole"]),
+    row(Role, "iam:TagRole", UP, &["iam:CreateRole", "iam:TagRole"]),
     row(Role, "iam:UpdateAssumeRolePolicy", UP, &["iam:UpdateAssumeRolePolicy"]),
     // In `up`, only where somebody gave the role more than it needs.
     row(Role, "iam:DeleteRolePolicy", WRITERS, &["iam:DeleteRolePolicy"]),
@@ -74,7 +78,7 @@ pub(crate) const TABLE: &[Permission] = &[
     row(Function, "lambda:ListTags", EVERYBODY, &["lambda:GetFunction"]),
     row(Function, "lambda:GetPolicy", EVERYBODY, &["lambda:GetPolicy"]),
     row(Function, "lambda:CreateFunction", UP, &["lambda:CreateFunction"]),
-    row(Function, "lambda:TagResource", UP, &["lambda:CreateFunction"]),
+    row(Function, "lambda:TagResource", UP, &["lambda:CreateFunction", "lambda:TagResource"]),
     row(Function, "lambda:UpdateFunctionCode", UP, &["lambda:UpdateFunctionCode"]),
     row(Function, "lambda:UpdateFunctionConfiguration", UP, &["lambda:UpdateFunctionConfiguration"]),
     row(Function, "lambda:AddPermission", UP, &["lambda:AddPermission"]),
@@ -86,7 +90,8 @@ pub(crate) const TABLE: &[Permission] = &[
     row(LogGroups, "logs:DescribeLogGroups", EVERYBODY, &["logs:DescribeLogGroups"]),
     row(LogGroupTags, "logs:ListTagsForResource", EVERYBODY, &["logs:ListTagsForResource"]),
     // On which of the two the tags of a create call are authorised is not documented.
-    row(LogGroupTags, "logs:TagResource", UP, &["logs:CreateLogGroup"]),
+    row(LogGroupTags, "logs:TagResource", UP, &["logs:CreateLogGroup", "logs:TagResource"]),
+    row(LogGroup, "logs:FilterLogEvents", READERS, &["logs:FilterLogEvents"]),
     row(LogGroup, "logs:CreateLogGroup", UP, &["logs:CreateLogGroup"]),
     row(LogGroup, "logs:TagResource", UP, &["logs:CreateLogGroup"]),
     row(LogGroup, "logs:PutRetentionPolicy", UP, &["logs:PutRetentionPolicy"]),
@@ -143,10 +148,6 @@ pub(crate) const TABLE: &[Permission] = &[
 /// Calls of the product that the policy leaves out, and why.
 pub(crate) const LEFT_OUT: &[(&str, &str)] = &[
     ("sts:GetCallerIdentity", "everyone may"),
-    (
-        "s3:PutBucketTagging",
-        "AWS takes the tags in CreateBucket; some emulators do not, and they ask for no permission",
-    ),
     (
         "iam:RemoveRoleFromInstanceProfile",
         "it could be allowed on whole instance profiles only, whatever role they hold; whoever put the relay's role into one takes \

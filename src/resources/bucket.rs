@@ -1,5 +1,6 @@
 //! The page's bucket: public by policy, never by ACL (the only way that works on new buckets, AWS-FACTS E1).
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +12,10 @@ use aws_sdk_s3::types::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::tagging::{self, Tags};
 use super::{BUCKET, Doing, OBJECTS, policy_document};
 use crate::aws::failure::{AwsFailure, FailureClass};
+use crate::config::Tagging as Wanted;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation};
 use crate::engine::diff::Change;
@@ -25,6 +28,7 @@ const TAGS_SHOWN: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub(crate) struct Bucket {
     pub(crate) names: Arc<Names>,
+    pub(crate) tagging: Wanted,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -33,6 +37,8 @@ pub(crate) struct Spec {
     /// `null`: none.
     policy: Value,
     encryption: Option<String>,
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    tags: Tags,
 }
 
 /// The two ACL flags stay on, which costs nothing; the two policy flags must be off for a public policy (AWS-FACTS E1).
@@ -63,13 +69,33 @@ impl Bucket {
         }
     }
 
-    fn wanted_tags(&self, context: &Context) -> Result<Vec<Tag>, Diagnostic> {
-        let tag = |(key, value)| Tag::builder().key(key).value(value).build();
+    /// Replaces all tags of the bucket (AWS-FACTS E4): whoever adds some puts those that are there with them.
+    async fn put_tags(&self, context: &Context, tags: Vec<Tag>) -> Result<(), Diagnostic> {
+        let (name, owner) = (self.name(), context.names.account.as_str());
+        let tagging = Tagging::builder()
+            .set_tag_set(Some(tags))
+            .build()
+            .map_err(|error| context.mistake("the bucket's tags", &error))?;
         context
-            .tags()
-            .into_iter()
-            .map(|pair| tag(pair).map_err(|error| context.mistake("a bucket tag", &error)))
-            .collect()
+            .call(Operation::repeatable("s3", "PutBucketTagging"), || {
+                let put = context.clients.s3.put_bucket_tagging().bucket(&name).expected_bucket_owner(owner);
+                put.tagging(tagging.clone()).send()
+            })
+            .await
+            .map(drop)
+            .doing(|| format!("tag the bucket {name}"))
+    }
+
+    async fn add_tags(&self, context: &Context, more: HashMap<String, String>) -> Result<(), Diagnostic> {
+        let found = self.tags(context).await.doing(|| format!("read the tags of the bucket {}", self.name()))?;
+        let mut tags = match found {
+            Some(tags) => tags,
+            // Made a moment ago, and not shown yet: it must not lose the tag that makes it ours.
+            None => as_tags(context, context.tags(&BTreeMap::new()))?,
+        };
+        tags.retain(|tag| !more.contains_key(tag.key()));
+        tags.extend(as_tags(context, more)?);
+        self.put_tags(context, tags).await
     }
 
     async fn put_public_access_block(&self, context: &Context, wanted: &PublicAccessBlock) -> Result<(), Diagnostic> {
@@ -151,6 +177,11 @@ impl Bucket {
     }
 }
 
+fn as_tags(context: &Context, tags: HashMap<String, String>) -> Result<Vec<Tag>, Diagnostic> {
+    let tag = |(key, value)| Tag::builder().key(key).value(value).build();
+    tags.into_iter().map(|pair| tag(pair).map_err(|error| context.mistake("a bucket tag", &error))).collect()
+}
+
 #[async_trait]
 impl Kind for Bucket {
     type Spec = Spec;
@@ -163,7 +194,7 @@ impl Kind for Bucket {
         vec![OBJECTS]
     }
 
-    fn desired(&self, _: &Known) -> Spec {
+    fn desired(&self, known: &Known) -> Spec {
         let mut read = json!({
             "Sid": "PublicRead",
             "Effect": "Allow",
@@ -188,6 +219,7 @@ impl Kind for Bucket {
                 "Statement": [read],
             })),
             encryption: Some(ServerSideEncryption::Aes256.as_str().to_owned()),
+            tags: self.tagging.wanted(known),
         }
     }
 
@@ -224,6 +256,7 @@ impl Kind for Bucket {
         if let Err(why) = context.ownership(tags.iter().map(|tag| (tag.key(), tag.value()))) {
             return Ok(Observed::Foreign(format!("the bucket {name} {why}")));
         }
+        let tags = self.tagging.seen(tags.iter().map(|tag| (tag.key(), tag.value())), &context.known);
         let (block, policy, encryption) = tokio::join!(
             context.call(Operation::repeatable("s3", "GetPublicAccessBlock"), || {
                 s3.get_public_access_block().bucket(&name).expected_bucket_owner(owner).send()
@@ -256,12 +289,13 @@ impl Kind for Bucket {
             },
             policy: policy.map_or(Value::Null, |policy| policy_document::parse(&policy)),
             encryption,
+            tags,
         }))
     }
 
     async fn create(&self, context: &Context, desired: &Spec) -> Result<(), Diagnostic> {
         let (name, region) = (self.name(), context.names.region.as_str());
-        let tags = self.wanted_tags(context)?;
+        let tags = as_tags(context, context.tags(&desired.tags))?;
         let mut configuration = CreateBucketConfiguration::builder().set_tags(Some(tags.clone()));
         // us-east-1 is the one region that must not be named (AWS-FACTS E1).
         if region != "us-east-1" {
@@ -289,18 +323,7 @@ impl Kind for Bucket {
             Ok(context.ownership(found.iter().map(|tag| (tag.key(), tag.value()))).ok())
         });
         if tagged.await?.is_none() {
-            let tagging = Tagging::builder()
-                .set_tag_set(Some(tags))
-                .build()
-                .map_err(|error| context.mistake("the bucket's tags", &error))?;
-            context
-                .call(Operation::repeatable("s3", "PutBucketTagging"), || {
-                    let owner = context.names.account.as_str();
-                    let put = context.clients.s3.put_bucket_tagging().bucket(&name).expected_bucket_owner(owner);
-                    put.tagging(tagging.clone()).send()
-                })
-                .await
-                .doing(|| format!("tag the bucket {name}"))?;
+            self.put_tags(context, tags).await?;
         }
         // One after the other: S3 answers OperationAborted to two settings of one bucket at once (AWS-FACTS E3).
         self.put_public_access_block(context, &desired.public_access_block).await?;
@@ -311,6 +334,10 @@ impl Kind for Bucket {
     }
 
     async fn update(&self, context: &Context, observed: &Spec, desired: &Spec, _: &[Change]) -> Result<(), Diagnostic> {
+        let missing = tagging::missing(&observed.tags, &desired.tags);
+        if !missing.is_empty() {
+            self.add_tags(context, missing).await?;
+        }
         if observed.public_access_block != desired.public_access_block {
             self.put_public_access_block(context, &desired.public_access_block).await?;
         }
@@ -362,7 +389,7 @@ mod tests {
                 reach,
                 role_path: Default::default(),
             };
-            Bucket { names: Arc::new(names) }.desired(&Known::default()).policy
+            Bucket { names: Arc::new(names), tagging: Wanted::default() }.desired(&Known::default()).policy
         };
         let condition = json!({ "Bool": { "aws:SecureTransport": "true" } });
         assert_eq!(policy(Reach::Aws)["Statement"]["Condition"], condition);

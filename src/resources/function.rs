@@ -1,6 +1,6 @@
 //! The relay's function.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +11,11 @@ use aws_sdk_lambda::types::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::tagging::{self, Tags};
 use super::{Doing, FUNCTION, LOG_GROUP, ROLE, WEBSOCKET_API};
 use crate::artifact::Artifact;
 use crate::aws::failure::AwsFailure;
-use crate::config::RelaySettings;
+use crate::config::{RelaySettings, Tagging};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation, UNKNOWN_ID};
 use crate::engine::diff::Change;
@@ -36,6 +37,7 @@ pub(crate) struct Function {
     pub(crate) settings: RelaySettings,
     /// `None` where no code is at hand: then the code that is there is taken as wanted.
     pub(crate) code: Option<Artifact>,
+    pub(crate) tagging: Tagging,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -56,6 +58,8 @@ pub(crate) struct Spec {
     switched_off: bool,
     /// Ready for calls. A function that an interrupted run left Pending is waited for, one that failed is made anew.
     state: Readiness,
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    tags: Tags,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -264,6 +268,7 @@ impl Kind for Function {
             environment: BTreeMap::from([(ENDPOINT_VARIABLE.to_owned(), endpoint)]),
             switched_off: false,
             state: Readiness::Ready,
+            tags: self.tagging.wanted(known),
         }
     }
 
@@ -283,10 +288,10 @@ impl Kind for Function {
             return Err(failure).doing(|| format!("read the tags of the function {name}"));
         }
         let reserved = answer.concurrency.and_then(|concurrency| concurrency.reserved_concurrent_executions);
-        let tags = answer.tags.unwrap_or_default();
-        if let Err(why) = context.ownership(tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))) {
+        if let Err(why) = context.ownership(tagging::pairs(answer.tags.as_ref())) {
             return Ok(Observed::Foreign(format!("the function {name} {why}")));
         }
+        let tags = self.tagging.seen(tagging::pairs(answer.tags.as_ref()), &context.known);
         let Some(configuration) = answer.configuration else { return Ok(Observed::Absent) };
         if configuration.state() == Some(&State::from(DELETING)) {
             self.gone(context).await?;
@@ -313,13 +318,14 @@ impl Kind for Function {
                 .collect(),
             switched_off: reserved == Some(0),
             state,
+            tags,
         }))
     }
 
     async fn create(&self, context: &Context, desired: &Spec) -> Result<(), Diagnostic> {
         let name = self.name();
         let (zip, architecture) = self.code(context)?;
-        let tags: HashMap<String, String> = context.tags().into_iter().collect();
+        let tags = context.tags(&desired.tags);
         context
             .call(Operation::once("lambda", "CreateFunction"), || {
                 context
@@ -368,6 +374,16 @@ impl Kind for Function {
         }
         if code_differs {
             self.update_code(context).await?;
+        }
+        let missing = tagging::missing(&observed.tags, &desired.tags);
+        if !missing.is_empty() {
+            let (name, arn) = (self.name(), self.names.function_arn());
+            context
+                .call(Operation::repeatable("lambda", "TagResource"), || {
+                    context.clients.lambda.tag_resource().resource(&arn).set_tags(Some(missing.clone())).send()
+                })
+                .await
+                .doing(|| format!("tag the function {name}"))?;
         }
         if observed.switched_off {
             self.switch_on(context).await?;

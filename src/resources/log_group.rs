@@ -1,12 +1,12 @@
 //! The relay's CloudWatch log group. Made by us with a retention, so that the role needs no right to make one: a group that
 //! Lambda makes keeps everything for ever and comes back after a teardown (AWS-FACTS C6).
 
-use std::collections::HashMap;
-
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
+use super::tagging::{self, Tags};
 use super::{Doing, LOG_GROUP};
+use crate::config::Tagging;
 use crate::diagnostics::Diagnostic;
 use crate::engine::context::{Absence, Context, Known, Operation, all_pages};
 use crate::engine::diff::Change;
@@ -15,12 +15,15 @@ use crate::engine::resource::{Address, Kind, Observed};
 #[derive(Debug)]
 pub(crate) struct LogGroup {
     pub(crate) retention_days: i32,
+    pub(crate) tagging: Tagging,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Spec {
     /// `None`: kept for ever.
     retention_days: Option<i32>,
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    tags: Tags,
 }
 
 impl LogGroup {
@@ -49,8 +52,8 @@ impl Kind for LogGroup {
         vec![super::FUNCTION]
     }
 
-    fn desired(&self, _: &Known) -> Spec {
-        Spec { retention_days: Some(self.retention_days) }
+    fn desired(&self, known: &Known) -> Spec {
+        Spec { retention_days: Some(self.retention_days), tags: self.tagging.wanted(known) }
     }
 
     async fn observe(&self, context: &Context) -> Result<Observed<Spec>, Diagnostic> {
@@ -71,7 +74,7 @@ impl Kind for LogGroup {
             return Ok(Observed::Absent);
         };
         let arn = context.names.log_group_arn();
-        let tags = context
+        let found = context
             .call(Operation::repeatable("logs", "ListTagsForResource"), || {
                 logs.list_tags_for_resource().resource_arn(&arn).send()
             })
@@ -79,16 +82,17 @@ impl Kind for LogGroup {
             .absent_as_none()
             .doing(|| format!("read the tags of the log group {name}"))?;
         // It may have gone between the two looks, and is then nobody else's.
-        let Some(tags) = tags.map(|answer| answer.tags.unwrap_or_default()) else { return Ok(Observed::Absent) };
-        if let Err(why) = context.ownership(tags.iter().map(|(key, value)| (key.as_str(), value.as_str()))) {
+        let Some(found) = found.map(|answer| answer.tags.unwrap_or_default()) else { return Ok(Observed::Absent) };
+        if let Err(why) = context.ownership(tagging::pairs(Some(&found))) {
             return Ok(Observed::Foreign(format!("the log group {name} {why}")));
         }
-        Ok(Observed::Owned(Spec { retention_days: group.retention_in_days }))
+        let tags = self.tagging.seen(tagging::pairs(Some(&found)), &context.known);
+        Ok(Observed::Owned(Spec { retention_days: group.retention_in_days, tags }))
     }
 
     async fn create(&self, context: &Context, desired: &Spec) -> Result<(), Diagnostic> {
         let name = context.names.log_group();
-        let tags: HashMap<String, String> = context.tags().into_iter().collect();
+        let tags = context.tags(&desired.tags);
         context
             .call(Operation::once("logs", "CreateLogGroup"), || {
                 context.clients.logs.create_log_group().log_group_name(&name).set_tags(Some(tags.clone())).send()
@@ -98,8 +102,21 @@ impl Kind for LogGroup {
         self.put_retention(context, desired.retention_days).await
     }
 
-    async fn update(&self, context: &Context, _: &Spec, desired: &Spec, _: &[Change]) -> Result<(), Diagnostic> {
-        self.put_retention(context, desired.retention_days).await
+    async fn update(&self, context: &Context, observed: &Spec, desired: &Spec, _: &[Change]) -> Result<(), Diagnostic> {
+        let missing = tagging::missing(&observed.tags, &desired.tags);
+        if !missing.is_empty() {
+            let (name, arn) = (context.names.log_group(), context.names.log_group_arn());
+            context
+                .call(Operation::repeatable("logs", "TagResource"), || {
+                    context.clients.logs.tag_resource().resource_arn(&arn).set_tags(Some(missing.clone())).send()
+                })
+                .await
+                .doing(|| format!("tag the log group {name}"))?;
+        }
+        if observed.retention_days != desired.retention_days {
+            self.put_retention(context, desired.retention_days).await?;
+        }
+        Ok(())
     }
 
     async fn delete(&self, context: &Context) -> Result<(), Diagnostic> {

@@ -13,6 +13,7 @@ pub(crate) mod role_policy;
 pub(crate) mod route;
 pub(crate) mod stage;
 mod superseded;
+mod tagging;
 #[cfg(test)]
 mod tests;
 pub(crate) mod websocket_api;

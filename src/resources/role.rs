@@ -1,13 +1,16 @@
 //! The relay's role: Lambda may assume it, and it may do only what its one inline policy says.
 
+use std::collections::HashMap;
+
 use async_trait::async_trait;
 use aws_sdk_iam::types::Tag;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::tagging::{self, Tags};
 use super::{Doing, FUNCTION, ROLE, ROLE_POLICY, policy_document};
 use crate::aws::failure::FailureClass;
-use crate::config::RoleSettings;
+use crate::config::{RoleSettings, Tagging};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation, SHOWN, all_pages};
 use crate::engine::diff::Change;
@@ -17,6 +20,7 @@ use crate::naming::RoleId;
 #[derive(Debug)]
 pub(crate) struct Role {
     pub(crate) settings: RoleSettings,
+    pub(crate) tagging: Tagging,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -26,12 +30,12 @@ pub(crate) struct Spec {
     other_policies: Vec<String>,
     path: String,
     permissions_boundary: Option<String>,
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    tags: Tags,
 }
 
-fn tags(context: &Context) -> Result<Vec<Tag>, Diagnostic> {
-    context
-        .tags()
-        .into_iter()
+fn as_tags(context: &Context, tags: HashMap<String, String>) -> Result<Vec<Tag>, Diagnostic> {
+    tags.into_iter()
         .map(|(key, value)| {
             Tag::builder().key(key).value(value).build().map_err(|error| context.mistake("an IAM tag", &error))
         })
@@ -148,6 +152,7 @@ impl Kind for Role {
     fn desired(&self, known: &Known) -> Spec {
         Spec {
             other_policies: Vec::new(),
+            tags: self.tagging.wanted(known),
             path: self.settings.path.to_string(),
             // A limit that somebody set is theirs to lift: leaving out an option must not do it.
             permissions_boundary: self
@@ -186,16 +191,24 @@ impl Kind for Role {
         let mut other_policies: Vec<_> = inline.into_iter().filter(|name| name != ours).chain(attached).collect();
         other_policies.sort();
         let path = role.path().to_owned();
+        // IAM tells keys apart without regard to case: setting one replaces the other.
+        let spelled = |key: &str| self.tagging.user.keys().find(|wanted| wanted.eq_ignore_ascii_case(key)).cloned();
+        let found: Vec<(String, &str)> = role
+            .tags()
+            .iter()
+            .map(|tag| (spelled(tag.key()).unwrap_or_else(|| tag.key().to_owned()), tag.value()))
+            .collect();
+        let tags = self.tagging.seen(found.iter().map(|(key, value)| (key.as_str(), *value)), &context.known);
         let permissions_boundary = role.permissions_boundary.and_then(|boundary| boundary.permissions_boundary_arn);
         if let Some(boundary) = &permissions_boundary {
             context.known.permissions_boundary.set(boundary.clone());
         }
-        Ok(Observed::Owned(Spec { trust, other_policies, path, permissions_boundary }))
+        Ok(Observed::Owned(Spec { trust, other_policies, path, permissions_boundary, tags }))
     }
 
     async fn create(&self, context: &Context, desired: &Spec) -> Result<(), Diagnostic> {
         let name = context.names.role();
-        let tags = tags(context)?;
+        let tags = as_tags(context, context.tags(&desired.tags))?;
         let created = context
             .call(Operation::once("iam", "CreateRole"), || {
                 context
@@ -233,6 +246,16 @@ impl Kind for Role {
             && observed.permissions_boundary != desired.permissions_boundary
         {
             set_boundary(context, &name, boundary).await?;
+        }
+        let missing = tagging::missing(&observed.tags, &desired.tags);
+        if !missing.is_empty() {
+            let tags = as_tags(context, missing)?;
+            context
+                .call(Operation::repeatable("iam", "TagRole"), || {
+                    context.clients.iam.tag_role().role_name(&name).set_tags(Some(tags.clone())).send()
+                })
+                .await
+                .doing(|| format!("tag the role {name}"))?;
         }
         if observed.trust != desired.trust {
             context

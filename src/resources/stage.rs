@@ -4,7 +4,6 @@
 //! AWS does not tell what a deployment contains. Ours carry a fingerprint of it in their description: a stage that points at
 //! any other deployment, or at none, is redeployed.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,8 +14,9 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::superseded::{self, DESCRIPTION_PREFIX, Parts, Superseded, deployments, fingerprint_of};
+use super::tagging::{self, Tags};
 use super::{Doing, FUNCTION, PERMISSION, ROLE_POLICY, ROUTE, STAGE, WEBSOCKET_API, websocket_api};
-use crate::config::Throttling;
+use crate::config::{Tagging, Throttling};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation};
 use crate::engine::diff::Change;
@@ -31,6 +31,7 @@ pub(crate) struct Stage {
     /// What a deployment takes a snapshot of.
     pub(crate) deploys: Vec<Arc<dyn Resource>>,
     pub(crate) throttling: Throttling,
+    pub(crate) tagging: Tagging,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -47,11 +48,21 @@ pub(crate) struct Spec {
     /// The owner tag's value.
     owner: Option<String>,
     superseded: Superseded,
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    tags: Tags,
 }
 
 impl Stage {
     fn fingerprint(&self, known: &Known) -> String {
-        let specs: Vec<_> = self.deploys.iter().map(|resource| resource.desired(known).unwrap_or_default()).collect();
+        let spec = |resource: &Arc<dyn Resource>| {
+            let mut spec = resource.desired(known).unwrap_or_default();
+            // No part of what a client meets.
+            if let Some(fields) = spec.as_object_mut() {
+                fields.remove("tags");
+            }
+            spec
+        };
+        let specs: Vec<_> = self.deploys.iter().map(spec).collect();
         // The ids too: whether a snapshot copies an integration or refers to it is not documented, so a route or integration
         // that was made anew is deployed anew.
         let ids = json!([known.api.get(), known.integration.get(), known.route.get()]);
@@ -152,19 +163,6 @@ impl Stage {
         }
         Ok(())
     }
-
-    /// Without its tag, the stage would be taken for somebody else's once the stack has another one.
-    async fn tag(&self, context: &Context, api: &ApiId) -> Result<(), Diagnostic> {
-        let arn = context.names.stage_arn(api);
-        let tags: HashMap<String, String> = context.tags().into_iter().collect();
-        context
-            .call(Operation::repeatable("apigateway", "TagResource"), || {
-                context.clients.api_gateway.tag_resource().resource_arn(&arn).set_tags(Some(tags.clone())).send()
-            })
-            .await
-            .map(drop)
-            .doing(|| format!("tag the stage {}", context.names.stage))
-    }
 }
 
 fn route_settings(spec: &Spec) -> RouteSettings {
@@ -201,6 +199,7 @@ impl Kind for Stage {
             auto_deploy: false,
             owner: Some(self.names.stack.to_string()),
             superseded: Superseded::default(),
+            tags: self.tagging.wanted(known),
         }
     }
 
@@ -233,6 +232,7 @@ impl Kind for Stage {
             auto_deploy: stage.auto_deploy().unwrap_or_default(),
             owner: stage.tags().and_then(|tags| tags.get(OWNER_TAG)).cloned(),
             superseded,
+            tags: self.tagging.seen(tagging::pairs(stage.tags()), &context.known),
         }))
     }
 
@@ -240,7 +240,7 @@ impl Kind for Stage {
         let (api, name) = (context.api()?, &context.names.stage);
         let deployment = self.deploy(context, &api, desired.deployment.as_deref().unwrap_or_default()).await?;
         websocket_api::confirm(context, &api).await?;
-        let tags: HashMap<String, String> = context.tags().into_iter().collect();
+        let tags = context.tags(&desired.tags);
         context
             .call(Operation::once("apigateway", "CreateStage"), || {
                 context
@@ -264,9 +264,11 @@ impl Kind for Stage {
         if observed.name != desired.name {
             return Kind::create(self, context, desired).await;
         }
-        // First: the rights to change a stage may depend on its tag.
-        if observed.owner != desired.owner {
-            self.tag(context, &api).await?;
+        // First: the rights to change a stage may depend on its tag. And without it the stage would be taken for somebody else's
+        // once the stack has another one.
+        if observed.owner != desired.owner || observed.tags != desired.tags {
+            let tags = context.tags(&desired.tags);
+            tagging::tag_in_api_gateway(context, &context.names.stage_arn(&api), tags).await?;
         }
         if observed.auto_deploy {
             self.switch_off_auto_deploy(context, &api).await?;

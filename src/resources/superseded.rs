@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use aws_sdk_apigatewayv2::types::{Deployment, Integration, Stage};
 use serde::{Deserialize, Serialize};
 
-use super::{Doing, integration, route};
+use super::{Doing, integration, route, tagging};
 use crate::diagnostics::Diagnostic;
 use crate::engine::context::{Absence, Context, Operation, all_pages};
 use crate::naming::{ApiId, IntegrationId};
@@ -72,8 +72,7 @@ pub(super) fn fingerprint_of(deployment: &Deployment) -> Option<&str> {
 }
 
 fn is_ours(context: &Context, stage: &Stage) -> bool {
-    let tags = stage.tags().into_iter().flatten();
-    context.ownership(tags.map(|(key, value)| (key.as_str(), value.as_str()))).is_ok()
+    context.ownership(tagging::pairs(stage.tags())).is_ok()
 }
 
 pub(super) async fn deployments(context: &Context, api: &ApiId) -> Result<Vec<Deployment>, Diagnostic> {

@@ -1,23 +1,27 @@
 //! The WebSocket API. Its names are not unique, so it is found by tag, on whatever page of the list it stands.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use aws_sdk_apigatewayv2::types::{Api, ProtocolType};
 use serde::{Deserialize, Serialize};
 
+use super::tagging::{self, Tags};
 use super::{Doing, WEBSOCKET_API};
+use crate::aws::failure::FailureClass;
+use crate::config::Tagging;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation, SHOWN, all_pages};
 use crate::engine::diff::Change;
 use crate::engine::plan::ambiguous;
 use crate::engine::resource::{Address, Kind, Observed};
+use crate::lifetime::LastDeploy;
 use crate::naming::{ApiId, Names};
 
 #[derive(Debug)]
 pub(crate) struct WebsocketApi {
     pub(crate) names: Arc<Names>,
+    pub(crate) tagging: Tagging,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +32,8 @@ pub(crate) struct Spec {
     endpoint_disabled: bool,
     /// Ours too, and serving nothing.
     spare_apis: Vec<String>,
+    #[serde(default, skip_serializing_if = "Tags::is_empty")]
+    tags: Tags,
 }
 
 /// All APIs that carry our tag: WebSocket APIs, which are ours, and the ids of others, which somebody tagged and we did not make.
@@ -42,10 +48,7 @@ async fn tagged(context: &Context) -> Result<(Vec<Api>, Vec<ApiId>), Diagnostic>
     })
     .await
     .doing(|| "list the WebSocket APIs".to_owned())?;
-    let is_ours = |api: &Api| {
-        let tags = api.tags().into_iter().flatten();
-        context.ownership(tags.map(|(key, value)| (key.as_str(), value.as_str()))).is_ok()
-    };
+    let is_ours = |api: &Api| context.ownership(tagging::pairs(api.tags())).is_ok();
     let (ours, others): (Vec<_>, Vec<_>) =
         apis.into_iter().filter(is_ours).partition(|api| api.protocol_type() == Some(&ProtocolType::Websocket));
     Ok((ours, others.iter().filter_map(id).collect()))
@@ -159,6 +162,18 @@ pub(super) async fn confirm(context: &Context, api: &ApiId) -> Result<(), Diagno
     ))
 }
 
+/// Lets the stack say who is about to deploy it, before anything else is done to it: what removes old stacks then sees that this one
+/// is in use. An API that is yet to be made says so from its create call on.
+pub(crate) async fn record_deploy(context: &Context) -> Result<(), Diagnostic> {
+    let Some(api) = context.known.api.get() else { return Ok(()) };
+    let tags = context.deploy.tags().into_iter().collect();
+    match tagging::tag_in_api_gateway(context, &context.names.api_arn(&api), tags).await {
+        // Another run took it away: what comes next says so.
+        Err(problem) if problem.aws.as_ref().is_some_and(|aws| aws.class == FailureClass::NotFound) => Ok(()),
+        result => result,
+    }
+}
+
 async fn delete(context: &Context, api: &ApiId) -> Result<(), Diagnostic> {
     context
         .call(Operation::repeatable("apigateway", "DeleteApi"), || {
@@ -182,18 +197,20 @@ impl Kind for WebsocketApi {
         WEBSOCKET_API
     }
 
-    fn desired(&self, _: &Known) -> Spec {
+    fn desired(&self, known: &Known) -> Spec {
         Spec {
             name: self.names.api(),
             // Required for WebSocket APIs; with $default as the only route its value never matters (AWS-FACTS A3).
             route_selection_expression: "$request.body.action".to_owned(),
             endpoint_disabled: false,
             spare_apis: Vec::new(),
+            tags: self.tagging.wanted(known),
         }
     }
 
     async fn observe(&self, context: &Context) -> Result<Observed<Spec>, Diagnostic> {
         context.known.api.clear();
+        context.known.deployed.clear();
         let text = |ids: Vec<ApiId>| ids.iter().map(ToString::to_string).collect();
         let (ours, others) = tagged(context).await?;
         let (api, spare) = match choose(context, ours).await? {
@@ -206,16 +223,22 @@ impl Kind for WebsocketApi {
             }));
         };
         context.known.api.set(id);
+        let tags = self.tagging.seen(tagging::pairs(api.tags()), &context.known);
+        if let Some(deployed) = LastDeploy::of(tagging::pairs(api.tags())) {
+            context.known.deployed.set(deployed);
+        }
         Ok(Observed::Owned(Spec {
             name: api.name.unwrap_or_default(),
             route_selection_expression: api.route_selection_expression.unwrap_or_default(),
             endpoint_disabled: api.disable_execute_api_endpoint.unwrap_or_default(),
             spare_apis: text(spare),
+            tags,
         }))
     }
 
     async fn create(&self, context: &Context, desired: &Spec) -> Result<(), Diagnostic> {
-        let tags: HashMap<String, String> = context.tags().into_iter().collect();
+        let mut tags = context.tags(&desired.tags);
+        tags.extend(context.deploy.tags());
         let created = context
             .call(Operation::once("apigateway", "CreateApi"), || {
                 context
@@ -256,6 +279,10 @@ impl Kind for WebsocketApi {
                 })
                 .await
                 .doing(|| format!("update the WebSocket API {api}"))?;
+        }
+        let missing = tagging::missing(&observed.tags, &desired.tags);
+        if !missing.is_empty() {
+            tagging::tag_in_api_gateway(context, &context.names.api_arn(&api), missing).await?;
         }
         if observed.spare_apis != desired.spare_apis {
             // Looked at anew: what has got a stage since then serves somebody.

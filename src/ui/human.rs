@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::Renderer;
 use super::bars::Bars;
+use super::cost::cost;
+use super::log_line::log_line;
 use super::printer::Printer;
 use super::terminal::Abilities;
 use super::text::{self, Paint};
@@ -26,6 +30,8 @@ pub(super) struct Human {
     out: Paint,
     err: Paint,
     bars: Bars,
+    /// People read logs in their own time.
+    zone: TimeZone,
     command: &'static str,
     stack: String,
     relay_is_building: bool,
@@ -45,6 +51,7 @@ impl Human {
             out: Paint::new(abilities.colour_on_stdout),
             err: Paint::new(abilities.colour_on_stderr),
             bars: Bars::new(abilities.bars, printer),
+            zone: TimeZone::system(),
             command: "",
             stack: String::new(),
             relay_is_building: false,
@@ -225,9 +232,14 @@ impl Renderer for Human {
                     self.err(&self.err.faint(&format!("webrtc-aws {version}")));
                 }
             }
-            Event::Target { account, region, caller, endpoint, endpoint_from } => {
+            Event::Target { account, region, caller, endpoint, endpoint_from, decided } => {
                 self.bars.end_phase();
-                self.target(account, region, caller, endpoint.as_deref().zip(*endpoint_from));
+                let region = text::decided_region(region, decided);
+                self.target(account, &region, caller, endpoint.as_deref().zip(*endpoint_from));
+            }
+            Event::Settings { file, settings } => {
+                self.out_all(text::settings(self.out, settings));
+                self.err(&text::settings_file(file.as_deref()));
             }
             Event::Phase { phase } => {
                 self.asked = false;
@@ -244,10 +256,10 @@ impl Renderer for Human {
             }
             Event::Warning { message } => self.warn(message),
             Event::Planned { plan } => self.planned(plan),
-            Event::Status { resources } => {
+            Event::Status { health, deployed, expires, resources } => {
                 self.bars.end_phase();
                 self.out_all(text::status(self.out, resources));
-                self.out(&text::status_summary(resources));
+                self.out_all(text::life(self.out, *health, deployed.as_ref(), *expires));
             }
             Event::StepStarted { address, action } => {
                 let words = format!("{:<7}  {address}", text::action_word(*action));
@@ -298,6 +310,7 @@ impl Renderer for Human {
                 self.out_all(text::document(document));
                 self.err(&text::document_size(*kind, *characters));
             }
+            Event::Cost(estimate) => self.out_all(cost(self.out, estimate)),
             Event::Ready { outputs, next } => {
                 self.bars.clear();
                 self.err("");
@@ -305,8 +318,14 @@ impl Renderer for Human {
                 self.err("");
                 self.err_all(next.clone());
             }
-            Event::RelayLog { line } => {
-                self.err(&format!("{} {}", self.err.faint("relay:"), text::harmless(line)));
+            Event::RelayLog(entry) if self.command == "logs" => {
+                self.bars.end_phase();
+                if self.verbose || !entry.record.is_routine() {
+                    self.out(&log_line(self.out, entry, &self.zone));
+                }
+            }
+            Event::RelayLog(entry) => {
+                self.err(&format!("{} {}", self.err.faint("relay:"), text::harmless(&entry.line)));
             }
             Event::Finished { outputs, problem, further_problems, .. } => {
                 self.bars.clear();

@@ -2,8 +2,10 @@
 
 mod answer;
 mod bars;
+mod cost;
 mod human;
 mod json;
+mod log_line;
 mod printer;
 mod screen;
 mod terminal;
@@ -40,7 +42,7 @@ pub(crate) struct Reporter {
 impl Reporter {
     pub(crate) fn start(options: &OutputOptions) -> (Events, Self) {
         let (events, mut receiver) = Events::channel();
-        let printer = Printer::default();
+        let printer = Printer::new(events.reader_leaves());
         let mut renderer: Box<dyn Renderer> = match options.output {
             OutputFormat::Human => Box::new(human::Human::new(options.verbose, printer.clone())),
             OutputFormat::Json => Box::new(json::Json::new(printer.clone())),

@@ -4,20 +4,29 @@
 use std::io::{self, ErrorKind, Write};
 use std::sync::{Arc, OnceLock};
 
+use tokio_util::sync::CancellationToken;
+
 #[derive(Clone, Debug, Default)]
 pub(super) struct Printer {
     /// Why data could not be kept.
     lost: Arc<OnceLock<io::Error>>,
+    /// Cancelled when nobody reads stdout any more.
+    reader_left: CancellationToken,
 }
 
 impl Printer {
+    pub(super) fn new(reader_left: CancellationToken) -> Self {
+        Self { reader_left, ..Self::default() }
+    }
+
     /// A line of data.
     pub(super) fn out(&self, line: &str) {
-        if let Err(error) = write(io::stdout().lock(), line, "\n")
-            && matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge)
-        {
+        let Err(error) = write(io::stdout().lock(), line, "\n") else { return };
+        match error.kind() {
+            ErrorKind::BrokenPipe => self.reader_left.cancel(),
             // The first reason is the reason.
-            let _ = self.lost.set(error);
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => drop(self.lost.set(error)),
+            _ => {}
         }
     }
 

@@ -8,9 +8,11 @@ use serde_json::Value;
 use crate::diagnostics::Diagnostic;
 use crate::engine::outputs::Outputs;
 use crate::engine::plan::{Action, Plan, Step};
-use crate::engine::status::{ResourceStatus, State};
+use crate::engine::status::{Health, ResourceStatus, State};
 use crate::events::PolicyKind;
+use crate::lifetime::{Expiry, LastDeploy};
 use crate::permissions::{Document, MANAGED_POLICY_LIMIT};
+use crate::settings::{Decided, Origin, Resolved};
 use crate::verify::{Check, CheckResult, Summary};
 
 /// Longest value that is shown whole.
@@ -157,20 +159,19 @@ pub(super) fn status(paint: Paint, resources: &[ResourceStatus]) -> Vec<String> 
     lines
 }
 
-pub(super) fn status_summary(resources: &[ResourceStatus]) -> String {
-    let count = |state| resources.iter().filter(|resource| resource.state == state).count();
-    let mut words = format!(
-        "{} present, {} missing, {} drifted",
-        count(State::Present),
-        count(State::Missing),
-        count(State::Drifted)
-    );
-    for (state, word) in [(State::Foreign, "foreign"), (State::Ambiguous, "ambiguous")] {
-        if count(state) > 0 {
-            words.push_str(&format!(", {} {word}", count(state)));
-        }
-    }
-    words
+/// How the stack stands, who deployed it and until when it lives.
+pub(super) fn life(
+    paint: Paint,
+    health: Health,
+    deployed: Option<&LastDeploy>,
+    expires: Option<Expiry>,
+) -> Vec<String> {
+    let mut lines = vec![paint.strong(&health.to_string())];
+    lines.extend(deployed.map(|LastDeploy { at, by, version }| {
+        format!("deployed   {at} by {}, with webrtc-aws {}", harmless(by), harmless(version))
+    }));
+    lines.extend(expires.map(|expires| format!("expires    {expires}")));
+    lines
 }
 
 /// One line for a check; cause and remedy indented below, where it failed.
@@ -261,6 +262,43 @@ pub(super) fn duration(duration: Duration) -> String {
         format!("{} min {:02} s", seconds / 60, seconds % 60)
     } else {
         format!("{:.1} s", duration.as_secs_f64())
+    }
+}
+
+/// The region, and the profile where a file named one: what was not typed here should be seen.
+pub(super) fn decided_region(region: &str, decided: &Decided) -> String {
+    let in_file = |origin: &Option<Origin>| match origin {
+        Some(origin @ Origin::File { .. }) => Some(harmless(&origin.to_string())),
+        _ => None,
+    };
+    let region_from = in_file(&decided.region_from).map(|place| format!(" ({place})"));
+    let profile = decided.profile.as_deref().zip(in_file(&decided.profile_from));
+    let profile = profile.map(|(profile, place)| format!(", profile {} ({place})", harmless(profile)));
+    format!("{region}{}{}", region_from.unwrap_or_default(), profile.unwrap_or_default())
+}
+
+/// One line for each setting.
+pub(super) fn settings(paint: Paint, settings: &[Resolved]) -> Vec<String> {
+    let shown = |setting: &Resolved| match &setting.value {
+        Value::Null => "-".to_owned(),
+        Value::String(text) => harmless(text),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).map(harmless).collect::<Vec<_>>().join(","),
+        other => other.to_string(),
+    };
+    let rows: Vec<_> = settings.iter().map(|setting| (setting, shown(setting))).collect();
+    let width = rows.iter().map(|(_, value)| value.chars().count()).max().unwrap_or_default();
+    let line = |(setting, value): &(&Resolved, String)| {
+        let origin = harmless(&setting.origin.to_string());
+        let origin = if setting.origin == Origin::Default { paint.faint(&origin) } else { origin };
+        format!("{:<20}  {value:<width$}  {origin}", setting.key)
+    };
+    rows.iter().map(line).collect()
+}
+
+pub(super) fn settings_file(file: Option<&str>) -> String {
+    match file {
+        Some(file) => format!("settings file: {}", harmless(file)),
+        None => "no settings file; webrtc-aws.toml in the current directory would be one".to_owned(),
     }
 }
 

@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail like a test")]
 
 mod bad_days;
+mod cost;
 mod help;
 mod lifecycle;
+mod logs;
 mod policy;
 mod program;
+mod settings;
 mod signals;
 mod verify;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io::{BufRead, BufReader};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 
 use serde_json::Value;
@@ -38,6 +38,11 @@ impl Program {
 
     pub(super) fn env(mut self, name: &str, value: &str) -> Self {
         self.command.env(name, value);
+        self
+    }
+
+    pub(super) fn current_dir(mut self, directory: &Path) -> Self {
+        self.command.current_dir(directory);
         self
     }
 
@@ -190,6 +195,8 @@ macro_rules! snapshot {
             filters => vec![
                 (r"127\.0\.0\.1:\d{5}", "127.0.0.1:PORT"),
                 (r"port \d{5}", "port PORT"),
+                (r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ", "TIME"),
+                (r"with webrtc-aws [0-9.]+", "with webrtc-aws VERSION"),
                 (r"\d+\.\d s", "N.N s"),
                 (r"(/execute-api/|api {8})[a-z0-9]{10}", "${1}API-ID"),
                 (r"\b[0-9.]+ ms\b", "N ms"),
@@ -197,6 +204,12 @@ macro_rules! snapshot {
                 (r"\d+ files\b", "N files"),
                 (r"(.version.:)[^,}]+", "${1}VERSION"),
                 (r#"("api_id":)"[a-z0-9]{10}""#, "${1}API-ID"),
+                (r"\d{4}-\d\d-\d\d([ T])\d\d:\d\d:\d\d\.\d{3}", "DATE${1}TIME"),
+                (r"\d{4}/\d\d/\d\d/\[\$LATEST\][0-9a-f]{32}", "STREAM"),
+                (r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "REQUEST-ID"),
+                (r"\b[A-Za-z0-9_-]{15}=", "CONNECTION-ID"),
+                (r"memory \d+(\.\d+)? of", "memory N of"),
+                (r#"(durationMs\\":)[0-9.]+"#, "${1}0"),
                 (r"/\S*/\.tmp[A-Za-z0-9]+", "DIRECTORY"),
             ],
         }, {

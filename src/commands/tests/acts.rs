@@ -1,7 +1,8 @@
 //! The commands, with what they say.
 
+use super::super::logs::Lines;
 use super::super::session::Session;
-use super::super::{Ending, Run, status, teardown, up};
+use super::super::{Ending, Run, logs, status, teardown, up};
 use super::rig::Rig;
 use crate::diagnostics::Diagnostic;
 use crate::engine::plan::{Goal, Plan};
@@ -10,12 +11,14 @@ use crate::engine::status::{ResourceStatus, State};
 use crate::events::{Event, Events};
 use crate::naming::Names;
 use crate::resources::objects::ForeignObjects;
+use crate::settings::Settings;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Act {
     Up,
     Plan,
     Status,
+    Logs,
     Teardown,
     TeardownWithForeignObjects,
 }
@@ -40,6 +43,19 @@ impl Seen {
     pub(super) fn succeeded(self) -> Self {
         assert!(self.problem.is_none(), "{self:#?}");
         self
+    }
+
+    pub(super) fn ended(self) -> Result<Ending, Diagnostic> {
+        self.problem.map_or_else(|| Ok(Ending::default()), Err)
+    }
+
+    /// The lines of the relay's log.
+    pub(super) fn lines(&self) -> Vec<&str> {
+        let lines = self.events.iter().filter_map(|event| match event {
+            Event::RelayLog(entry) => Some(entry.line.as_str()),
+            _ => None,
+        });
+        lines.collect()
     }
 
     pub(super) fn notes(&self) -> Vec<&str> {
@@ -68,7 +84,7 @@ impl Seen {
 
     pub(super) fn status(&self) -> &[ResourceStatus] {
         let mut status = self.events.iter().filter_map(|event| match event {
-            Event::Status { resources } => Some(resources),
+            Event::Status { resources, .. } => Some(resources),
             _ => None,
         });
         status.next().unwrap_or_else(|| panic!("no status: {self:#?}"))
@@ -82,7 +98,7 @@ impl Seen {
 impl Act {
     pub(super) async fn run(self, rig: &Rig) -> Seen {
         let (events, mut said) = Events::channel();
-        let run = Run { events, cancel: tokio_util::sync::CancellationToken::new() };
+        let run = Run::new(events, Settings::default());
         let session = rig.session(&run).await.unwrap();
         rig.world.calls().clear();
         // On the heap: a test's stack is small, and an unoptimised run is not.
@@ -108,6 +124,10 @@ impl Act {
                 Ok(Ending::default())
             }
             Self::Status => status::show(session, page, Some(relay)).await,
+            Self::Logs => {
+                let since = "1h".parse().unwrap();
+                logs::show(session, &Lines { since, filter: None, follow: false }).await
+            }
             Self::Teardown => teardown::remove(session, ForeignObjects::Keep, false).await,
             Self::TeardownWithForeignObjects => teardown::remove(session, ForeignObjects::Delete, false).await,
         }
@@ -116,7 +136,7 @@ impl Act {
 
 /// The stack's names.
 pub(super) async fn names(rig: &Rig) -> Names {
-    let run = Run { events: Events::discarded(), cancel: tokio_util::sync::CancellationToken::new() };
+    let run = Run::new(Events::discarded(), Settings::default());
     let session = rig.session(&run).await.unwrap();
     (*session.context.names).clone()
 }

@@ -8,8 +8,9 @@ use aws_sdk_s3::types::{Delete, ObjectIdentifier, PublicAccessBlockConfiguration
 
 use super::rig::{Rig, relay};
 use super::shape;
+use super::tagging;
 use crate::aws::clients::Clients;
-use crate::naming::{CONFIG_OBJECT, Names, OWNER_METADATA, OWNER_TAG};
+use crate::naming::{CONFIG_OBJECT, EXPIRY_TAG, Names, OWNER_METADATA, OWNER_TAG};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Damage {
@@ -60,10 +61,12 @@ pub(super) enum Damage {
     OtherThrottling,
     RouteThrottling,
     AutoDeploy,
+    TagsGone,
+    OtherTags,
 }
 
 impl Damage {
-    pub(super) const ALL: [Self; 47] = [
+    pub(super) const ALL: [Self; 49] = [
         Self::BucketGone,
         Self::BucketPolicyGone,
         Self::PublicAccessBlockGone,
@@ -111,6 +114,8 @@ impl Damage {
         Self::OtherThrottling,
         Self::RouteThrottling,
         Self::AutoDeploy,
+        Self::TagsGone,
+        Self::OtherTags,
     ];
 
     /// Does it, as far as what it is about is there.
@@ -123,6 +128,12 @@ impl Damage {
             self.to_the_api(&clients, &names, &api).await;
             self.to_the_stage(&clients, &names, &api).await;
         }
+        let tags: &[(&str, &str)] = match self {
+            Self::TagsGone => &[],
+            Self::OtherTags => &[("team", "other"), (EXPIRY_TAG, "2000-01-01T00:00:00Z")],
+            _ => return,
+        };
+        tagging::retag(rig, &clients, &names, tags).await;
     }
 
     async fn to_the_page(self, clients: &Clients, names: &Names) {

@@ -9,7 +9,6 @@ use aws_sdk_apigatewayv2::types::ProtocolType;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use tokio_util::sync::CancellationToken;
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -20,7 +19,7 @@ use super::fault::{LATE, Strike};
 use super::shape;
 use crate::artifact::{Architecture, Artifact};
 use crate::aws::clients::{Access, Clients};
-use crate::config::{Config, PageSource, RelaySettings, RoleSettings, Target, Throttling};
+use crate::config::{Config, PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling};
 use crate::diagnostics::Diagnostic;
 use crate::engine::plan::{Action, Goal};
 use crate::events::Events;
@@ -30,6 +29,7 @@ use crate::local::{CallRecord, Fault, LocalOptions, Manners};
 use crate::naming::{CONFIG_OBJECT, Names};
 use crate::page::{Page, PageFile};
 use crate::resources::objects::ForeignObjects;
+use crate::settings::Settings;
 
 /// Runs on a clock that jumps over every wait.
 pub(super) fn paused<T>(work: impl Future<Output = T>) -> T {
@@ -70,6 +70,10 @@ impl Rig {
             role: RoleSettings::default(),
             ice_servers: Vec::new(),
             throttling: Throttling::default(),
+            tagging: Tagging {
+                user: [("team".to_owned(), "blue".to_owned())].into(),
+                expires: Some("2100-01-01T00:00:00Z".parse().unwrap()),
+            },
         };
         let rig = Self { world, sdk, config, page: page("one"), relay: relay("one") };
         let stranger = Clients::new(&rig.sdk).api_gateway.create_api().name("webrtc-aws-demo");
@@ -89,6 +93,10 @@ impl Rig {
         self.config.relay.memory_mb = 256;
         self.config.relay.log_retention_days = 14;
         self.config.throttling = Throttling { rate: 7.0, burst: 8 };
+        self.config.tagging = Tagging {
+            user: [("team".to_owned(), "red".to_owned()), ("Cost Center".to_owned(), "7".to_owned())].into(),
+            expires: Some("2100-02-01T00:00:00Z".parse().unwrap()),
+        };
     }
 
     /// The settings, the page and the relay that the rig began with.
@@ -131,7 +139,7 @@ impl Rig {
     }
 
     pub(super) async fn names(&self) -> Arc<Names> {
-        let run = Run { events: Events::discarded(), cancel: CancellationToken::new() };
+        let run = Run::new(Events::discarded(), Settings::default());
         Arc::clone(&self.session(&run).await.unwrap().context.names)
     }
 
@@ -199,7 +207,7 @@ impl Rig {
 
     /// What `plan` says `up` would do.
     pub(super) async fn pending(&self) -> Result<Vec<String>, Diagnostic> {
-        let run = Run { events: Events::discarded(), cancel: CancellationToken::new() };
+        let run = Run::new(Events::discarded(), Settings::default());
         let session = self.session(&run).await?;
         let survey = session.survey(session.graph(self.page.clone(), Some(self.relay.clone())), Goal::Present).await?;
         let steps = survey.plan.steps.into_iter().filter(|step| step.action != Action::Keep);
@@ -216,7 +224,7 @@ impl Rig {
     }
 
     pub(super) async fn up_with(&self, events: Events) -> Result<Ending, Diagnostic> {
-        let run = Run { events, cancel: CancellationToken::new() };
+        let run = Run::new(events, Settings::default());
         let session = self.session(&run).await?;
         let mut ending = up::converge(&session, self.page.clone(), self.relay.clone()).await?;
         ending.problem.take().map_or(Ok(ending), Err)
@@ -224,14 +232,14 @@ impl Rig {
 
     /// What `plan` does, which `status` does too.
     pub(super) async fn plan(&self) -> Result<Ending, Diagnostic> {
-        let run = Run { events: Events::discarded(), cancel: CancellationToken::new() };
+        let run = Run::new(Events::discarded(), Settings::default());
         let session = self.session(&run).await?;
         session.survey(session.graph(self.page.clone(), Some(self.relay.clone())), Goal::Present).await?;
         Ok(Ending::default())
     }
 
     pub(super) async fn teardown(&self) -> Result<Ending, Diagnostic> {
-        let run = Run { events: Events::discarded(), cancel: CancellationToken::new() };
+        let run = Run::new(Events::discarded(), Settings::default());
         let session = self.session(&run).await?;
         let mut ending = teardown::remove(&session, ForeignObjects::Keep, false).await?;
         ending.problem.take().map_or(Ok(ending), Err)

@@ -2,11 +2,20 @@
 
 use serde_json::{Map, Value};
 
-use crate::naming::{CONFIG_OBJECT, OWNER_TAG};
+use crate::naming::{CONFIG_OBJECT, DEPLOYED_AT_TAG, OWNER_TAG};
 
 /// Ids, times and revisions.
-const VOLATILE: [&str; 8] =
-    ["id", "createdDate", "lastUpdatedDate", "last_modified", "modified", "revision", "policy_revision", "created"];
+const VOLATILE: [&str; 9] = [
+    DEPLOYED_AT_TAG,
+    "id",
+    "createdDate",
+    "lastUpdatedDate",
+    "last_modified",
+    "modified",
+    "revision",
+    "policy_revision",
+    "created",
+];
 
 /// The API's id is in the generated file, and so in every hash of it.
 const HASHES: [&str; 4] = ["checksums", "etag", "x-amz-meta-webrtc-aws-sha256", "sha256"];

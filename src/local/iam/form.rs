@@ -1,6 +1,6 @@
 //! The query protocol's request: a form whose lists are spelled `Tags.member.1.Key`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use http::StatusCode;
 
@@ -58,7 +58,15 @@ impl Form {
     pub(super) fn tags(&self) -> Result<Tags, AwsError> {
         let member = |index: usize, field: &str| self.get(&format!("Tags.member.{index}.{field}")).map(str::to_owned);
         let pairs = (1..).map_while(|index| Some((member(index, "Key")?, member(index, "Value").unwrap_or_default())));
-        tags::collect(pairs).map_err(invalid_tags)
+        let tags = tags::collect(pairs).map_err(invalid_tags)?;
+        // IAM compares keys without regard to case.
+        let keys: BTreeSet<String> = tags.keys().map(|key| key.to_lowercase()).collect();
+        if keys.len() < tags.len() {
+            return Err(invalid_tags(
+                "Duplicate tag keys found. Please note that Tag keys are case insensitive.".to_owned(),
+            ));
+        }
+        Ok(tags)
     }
 
     pub(super) fn list<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {

@@ -59,7 +59,16 @@ fn on(world: &World, store: &mut Store, form: &Form) -> Result<String, AwsError>
                     role.assume_role_policy = policy::parse(form.required("PolicyDocument")?, PolicyKind::Trust)?;
                     Ok(String::new())
                 }
-                "TagRole" => tags::add(&mut role.tags, form.tags()?).map_err(invalid_tags).map(|()| String::new()),
+                "TagRole" => {
+                    let more = form.tags()?;
+                    // A key in other letters is the same key: its tag is replaced.
+                    let is_replaced = |key: &String| more.keys().any(|new| new.to_lowercase() == key.to_lowercase());
+                    let mut tags = role.tags.clone();
+                    tags.retain(|key, _| !is_replaced(key));
+                    tags::add(&mut tags, more).map_err(invalid_tags)?;
+                    role.tags = tags;
+                    Ok(String::new())
+                }
                 "UntagRole" => {
                     form.list("TagKeys").for_each(|key| drop(role.tags.remove(key)));
                     Ok(String::new())

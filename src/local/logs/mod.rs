@@ -1,6 +1,7 @@
 //! CloudWatch Logs: groups with retention and tags, and the lines that functions write.
 
 mod operations;
+mod pattern;
 mod store;
 
 use std::sync::Arc;
@@ -80,6 +81,15 @@ pub(crate) fn put_events(
         .or_insert_with(|| store::Stream::new(now));
     stream.append(lines.iter().map(|line| Event { timestamp: now, message: line.clone() }));
     Ok(())
+}
+
+/// A line as if it had been written at that time and had arrived only now.
+#[cfg(test)]
+pub(crate) fn arrive(world: &World, group: &str, stream: &str, timestamp: i64, message: &str) {
+    let mut state = world.state();
+    let group = state.logs.groups.get_mut(group).expect("the log group");
+    let stream = group.streams.entry(stream.to_owned()).or_insert_with(|| store::Stream::new(timestamp));
+    stream.append([Event { timestamp, message: message.to_owned() }]);
 }
 
 pub(crate) fn operation(call: &Call) -> Option<Operation> {

@@ -8,11 +8,15 @@ use serde_json::{Value, json};
 use super::super::answer::AwsError;
 use super::super::tags::{self, Tags};
 use super::super::world::World;
+use super::pattern::{InvalidPattern, Pattern};
 use super::store::{Event, Group, Store, Stream};
 
 /// The values that PutRetentionPolicy takes.
 const RETENTION_DAYS: &[u32] =
     &[1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+
+/// How many events one FilterLogEvents searches.
+const SEARCHED_AT_ONCE: usize = 1_000;
 
 type Output = Result<Option<Value>, AwsError>;
 
@@ -245,9 +249,14 @@ fn describe_streams(world: &World, store: &mut Store, input: &DescribeStreams) -
     Ok(Some(with_token(json!({ "logStreams": streams }), next_token)))
 }
 
+/// Searched in spans, not by matches: a page may have few events or none and yet not be the last, as on AWS.
 fn filter_events(world: &World, store: &mut Store, input: &FilterEvents) -> Output {
     let group = group_mut(store, &input.log_group_name)?;
-    let terms = terms(&input.filter_pattern)?;
+    let pattern: Pattern = input.filter_pattern.parse().map_err(|error: InvalidPattern| invalid(error.to_string()))?;
+    if !input.log_stream_names.is_empty() && input.log_stream_name_prefix.is_some() {
+        return Err(invalid("logStreamNames and logStreamNamePrefix cannot be used together.".to_owned()));
+    }
+    let limit = limit(input.limit, 10_000)?;
     let wanted = |name: &String| {
         (input.log_stream_names.is_empty() || input.log_stream_names.contains(name))
             && input.log_stream_name_prefix.as_ref().is_none_or(|prefix| name.starts_with(prefix))
@@ -256,21 +265,27 @@ fn filter_events(world: &World, store: &mut Store, input: &FilterEvents) -> Outp
         .streams
         .iter()
         .filter(|(name, _)| wanted(name))
-        .flat_map(|(name, stream)| stream.events.iter().enumerate().map(move |(index, event)| (event, name, index)))
+        .flat_map(|(name, stream)| stream.numbered().map(move |(number, event)| (event, name, number)))
         .filter(|(event, ..)| within(event, input.start_time, input.end_time))
-        .filter(|(event, ..)| terms.iter().all(|term| event.message.contains(term.as_str())))
         .collect();
     events.sort_by_key(|(event, ..)| event.timestamp);
-    let (page, next_token) = page(&events, limit(input.limit, 10_000)?, world, input.next_token.as_deref())?;
+    let (mut page, mut next_token) = page(&events, SEARCHED_AT_ONCE, world, input.next_token.as_deref())?;
+    let start = input.next_token.as_deref().and_then(|token| token.parse::<usize>().ok()).unwrap_or_default();
+    let matches = |(event, ..): &&(&Event, &String, usize)| pattern.matches(&event.message);
+    if let Some((last, _)) = page.iter().enumerate().filter(|(_, event)| matches(event)).nth(limit - 1) {
+        next_token = (start + last + 1 < events.len()).then(|| (start + last + 1).to_string());
+        page = &page[..=last];
+    }
     let events: Vec<Value> = page
         .iter()
-        .map(|(event, stream, index)| {
+        .filter(matches)
+        .map(|(event, stream, number)| {
             json!({
                 "logStreamName": stream,
                 "timestamp": event.timestamp,
                 "message": event.message,
                 "ingestionTime": event.timestamp,
-                "eventId": format!("{stream}/{index}"),
+                "eventId": format!("{stream}/{number}"),
             })
         })
         .collect();
@@ -313,22 +328,6 @@ fn get_events(store: &mut Store, input: &GetEvents) -> Output {
 
 fn within(event: &Event, start: Option<i64>, end: Option<i64>) -> bool {
     start.is_none_or(|start| event.timestamp >= start) && end.is_none_or(|end| event.timestamp < end)
-}
-
-/// The terms of a filter pattern: words and quoted phrases. The rest of the pattern language is refused, not misread.
-fn terms(pattern: &str) -> Result<Vec<String>, AwsError> {
-    if pattern.starts_with(['{', '[', '%']) || pattern.split_whitespace().any(|word| word.starts_with(['-', '?'])) {
-        return Err(invalid(format!("The local AWS filters by plain terms and quoted phrases only, not by {pattern}")));
-    }
-    // Every second part stands between quotes.
-    Ok(pattern
-        .split('"')
-        .enumerate()
-        .flat_map(|(index, part)| match index % 2 {
-            1 => vec![part.to_owned()],
-            _ => part.split_whitespace().map(str::to_owned).collect(),
-        })
-        .collect())
 }
 
 fn limit(limit: Option<usize>, maximum: usize) -> Result<usize, AwsError> {

@@ -39,17 +39,25 @@ impl Group {
 pub(super) struct Stream {
     pub(super) created: i64,
     pub(super) events: VecDeque<Event>,
+    /// How many older events are gone: an event keeps its number.
+    gone: usize,
 }
 
 impl Stream {
     pub(super) fn new(created: i64) -> Self {
-        Self { created, events: VecDeque::new() }
+        Self { created, events: VecDeque::new(), gone: 0 }
     }
 
     pub(super) fn append(&mut self, events: impl IntoIterator<Item = Event>) {
         self.events.extend(events);
         let surplus = self.events.len().saturating_sub(MAXIMUM_EVENTS);
         self.events.drain(..surplus);
+        self.gone += surplus;
+    }
+
+    /// The events with their numbers, by arrival.
+    pub(super) fn numbered(&self) -> impl Iterator<Item = (usize, &Event)> {
+        self.events.iter().enumerate().map(|(index, event)| (self.gone + index, event))
     }
 }
 

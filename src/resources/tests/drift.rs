@@ -49,6 +49,20 @@ pub(super) fn all(rig: &Rig) -> Vec<Drift<'_>> {
     let mut drifts = page(rig);
     drifts.extend(relay_and_its_rights(rig));
     drifts.extend(api(rig));
+    drifts.extend(tags(rig));
+    drifts
+}
+
+fn tags(rig: &Rig) -> Vec<Drift<'_>> {
+    let mut drifts: Vec<_> = [BUCKET, LOG_GROUP, ROLE, WEBSOCKET_API, FUNCTION, STAGE]
+        .into_iter()
+        .map(|address| towards(rig, address, "/tags/team", json!("red")))
+        .collect();
+    let lambda = &rig.context.clients.lambda;
+    let function = rig.context.names.function_arn();
+    drifts.push(by_hand("somebody's tag removed", &[FUNCTION], async move {
+        lambda.untag_resource().resource(function).tag_keys("team").send().await.map(drop).unwrap();
+    }));
     drifts
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use aws_credential_types::Credentials;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use jiff::Timestamp;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
@@ -17,7 +18,9 @@ use zip::write::SimpleFileOptions;
 use crate::artifact::{Architecture, Artifact};
 use crate::aws::account::{Account, identify};
 use crate::aws::clients::{self, Access, Clients};
-use crate::config::{Config, PageSource, RelaySettings, RoleSettings, Target, Throttling, default_ice_servers};
+use crate::config::{
+    Config, PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling, default_ice_servers,
+};
 use crate::diagnostics::Diagnostic;
 use crate::engine::apply::{apply_absent, apply_present};
 use crate::engine::context::Context;
@@ -27,6 +30,7 @@ use crate::engine::plan::{Action, Goal, Plan, plan};
 use crate::engine::resource::{Address, Resource};
 use crate::engine::walk::{Order, walk};
 use crate::events::Events;
+use crate::lifetime::LastDeploy;
 use crate::local::{DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY, LocalAws, LocalOptions, Manners};
 use crate::naming::{Names, OWNER_TAG, Reach, RolePath, StageName};
 use crate::page::Page;
@@ -89,6 +93,7 @@ impl Rig {
             role: RoleSettings::default(),
             ice_servers: default_ice_servers(),
             throttling: Throttling::default(),
+            tagging: Tagging { user: [("team".to_owned(), "blue".to_owned())].into(), expires: None },
         };
         let names = Arc::new(Names {
             stack: config.stack.clone(),
@@ -110,6 +115,7 @@ impl Rig {
             clients,
             names,
             known: Arc::default(),
+            deploy: Arc::new(LastDeploy::by("arn:aws:iam::000000000000:user/me", Timestamp::now())),
             events: Events::discarded(),
             cancel: CancellationToken::new(),
             address,
@@ -204,8 +210,9 @@ impl Rig {
         let names = &self.context.names;
         match (address, owner) {
             (BUCKET, Some(owner)) => {
-                let tag = aws_sdk_s3::types::Tag::builder().key(OWNER_TAG).value(owner).build().unwrap();
-                let tags = aws_sdk_s3::types::Tagging::builder().tag_set(tag).build().unwrap();
+                let tag = |key, value| aws_sdk_s3::types::Tag::builder().key(key).value(value).build().unwrap();
+                let tags = vec![tag(OWNER_TAG, owner), tag("team", "blue")];
+                let tags = aws_sdk_s3::types::Tagging::builder().set_tag_set(Some(tags)).build().unwrap();
                 s3.put_bucket_tagging().bucket(names.bucket()).tagging(tags).send().await.map(drop).unwrap();
             }
             (BUCKET, None) => s3.delete_bucket_tagging().bucket(names.bucket()).send().await.map(drop).unwrap(),
