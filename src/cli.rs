@@ -1,9 +1,12 @@
 //! The command line: clap types only. What they mean is decided in [`crate::commands`].
 
 mod cost;
+mod fleet;
 mod life;
 mod logs;
+mod open;
 mod settings;
+mod shell;
 mod values;
 
 use std::net::{IpAddr, Ipv4Addr};
@@ -20,9 +23,12 @@ use crate::naming::{GatewayTemplate, RolePath, StackName, StackPattern, StageNam
 use crate::permissions::Purpose;
 
 pub(crate) use cost::CostOptions;
+pub(crate) use fleet::{AccountOptions, ListOptions, SweepOptions};
 pub(crate) use life::{LifeOptions, TagOptions};
 pub(crate) use logs::{LogsOptions, Since};
+pub(crate) use open::{CodeOptions, OpenOptions};
 pub(crate) use settings::{ConfigOptions, SettingsOptions};
+pub(crate) use shell::{CompletionsOptions, ManOptions};
 pub(crate) use values::StunChoice;
 
 /// The port of the local AWS, unless told otherwise.
@@ -35,7 +41,7 @@ pub(crate) const LOCAL_PORT: u16 = 4580;
 ///
 /// Without an AWS account: 'webrtc-aws up --local' does the same on this machine.
 #[derive(Debug, Parser)]
-#[command(name = "webrtc-aws", version, max_term_width = 100, disable_help_subcommand = true, after_help = EXIT_CODES)]
+#[command(name = "webrtc-aws", version, long_version = env!("WEBRTC_AWS_LONG_VERSION"), max_term_width = 100, disable_help_subcommand = true, after_help = EXIT_CODES)]
 pub struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -92,12 +98,23 @@ pub(crate) enum Command {
     /// duration, the request id of the run; never what was said. Lambda's own lines are shown where they tell of a start or a failure, all of them with
     /// --verbose. With --follow it goes on until Ctrl-C, which is a normal end (exit code 0).
     Logs(LogsOptions),
+    /// List the stacks of an account and region
+    ///
+    /// Finds them by tag and name: also those of which only a bucket, a role, a function or a log group is left. The age is the time
+    /// since the last deploy, or since the newest part was made. Changes nothing.
+    List(ListOptions),
 
     /// Remove a stack, and prove that nothing of it is left
     ///
     /// Finds everything by name and tag, from any directory and any machine. Shows what will be removed and asks; without a
     /// terminal it needs --yes.
     Teardown(TeardownOptions),
+
+    /// Remove the stacks whose time has come
+    ///
+    /// Shows which stacks are too old or have expired, and why; with --yes it removes each of them as 'teardown' does. One that cannot
+    /// be removed stops no other, and makes the exit code that of its problem. Never touches what has no tag of webrtc-aws.
+    Sweep(SweepOptions),
 
     /// Run a local AWS in the foreground: an empty account on this machine
     ///
@@ -128,6 +145,21 @@ pub(crate) enum Command {
     /// An option that is given comes first, then the environment, then webrtc-aws.toml in the current directory, then the default.
     /// Takes the options of 'up', asks nobody and changes nothing.
     Config(ConfigOptions),
+
+    /// Open the page of a deployed stack in the browser
+    ///
+    /// Prints the page's URL, and where there is a screen, opens it. With --qr it shows a code for a phone instead.
+    Open(OpenOptions),
+
+    /// Print what a shell needs to complete this program's command lines
+    ///
+    /// For bash: 'webrtc-aws completions bash > ~/.local/share/bash-completion/completions/webrtc-aws'.
+    Completions(CompletionsOptions),
+
+    /// Write the manual pages, one for each command, into a directory
+    ///
+    /// 'man webrtc-aws-up' finds them in ~/.local/share/man/man1.
+    Man(ManOptions),
 }
 
 /// How a run reports.
@@ -165,6 +197,8 @@ pub(crate) struct UpOptions {
     pub(crate) life: LifeOptions,
     #[command(flatten)]
     pub(crate) checks: CheckOptions,
+    #[command(flatten)]
+    pub(crate) code: CodeOptions,
 }
 
 /// Whether the stack is tried out at the end.

@@ -10,7 +10,9 @@ use crate::engine::outputs::Outputs;
 use crate::engine::plan::{Action, Plan};
 use crate::engine::resource::Address;
 use crate::engine::status::{Health, ResourceStatus};
+use crate::fleet::{FoundStack, Judged};
 use crate::lifetime::{Expiry, LastDeploy};
+use crate::naming::{Region, StackName};
 use crate::permissions::Document;
 use crate::relay_log::LogEntry;
 use crate::settings::{Decided, Resolved};
@@ -48,6 +50,25 @@ pub enum Event {
         /// Who decided on region and profile.
         #[serde(flatten)]
         decided: Decided,
+    },
+    /// The page's URL is shown beyond the results (`open`, `up --qr`).
+    Page {
+        /// The URL.
+        url: String,
+        /// How.
+        shown: PageShown,
+    },
+    /// What a shell needs to complete command lines (`completions`).
+    Completions {
+        /// The shell.
+        shell: String,
+        /// For it to read.
+        script: String,
+    },
+    /// Files were written (`man`).
+    Written {
+        /// Their paths.
+        files: Vec<String>,
     },
     /// What is set, and where (`config`).
     Settings {
@@ -98,6 +119,39 @@ pub enum Event {
         expires: Option<Expiry>,
         /// One entry for each resource, in the order of `stack.rs`.
         resources: Vec<ResourceStatus>,
+    },
+    /// The stacks that were found (`list`).
+    Stacks {
+        /// One entry for each, by region and name.
+        stacks: Vec<FoundStack>,
+    },
+    /// What is to become of the stacks that were found (`sweep`).
+    Judged {
+        /// One entry for each, by region and name.
+        stacks: Vec<Judged>,
+        /// Whether it stays at that.
+        dry: bool,
+    },
+    /// A stack is about to be removed (`sweep`).
+    Sweeping {
+        /// Which.
+        stack: StackName,
+        /// Where.
+        region: Region,
+        /// Why.
+        reason: String,
+    },
+    /// A stack was removed, or could not be (`sweep`).
+    Swept {
+        /// Which.
+        stack: StackName,
+        /// Where.
+        region: Region,
+        /// Whether nothing is left of it.
+        ok: bool,
+        /// What went wrong, where something did.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        problem: Option<Diagnostic>,
     },
     /// The plan of this run.
     Planned {
@@ -217,6 +271,18 @@ pub enum PolicyKind {
     Permissions,
     /// Who may take a role.
     Trust,
+}
+
+/// How the page's URL is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PageShown {
+    /// As it stands.
+    AsText,
+    /// As a QR code, where there is a terminal.
+    Code,
+    /// In a browser, which was asked to open it.
+    InBrowser,
 }
 
 /// What sends a run to another endpoint than AWS's own.

@@ -9,6 +9,7 @@ pub mod cost;
 pub mod diagnostics;
 pub(crate) mod engine;
 pub mod events;
+pub mod fleet;
 pub mod lifetime;
 pub mod local;
 pub mod naming;

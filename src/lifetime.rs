@@ -30,8 +30,16 @@ pub(crate) struct InvalidTime(String);
 pub(crate) struct Age(Duration);
 
 impl Age {
-    fn seconds(self) -> i64 {
-        i64::try_from(self.0.as_secs()).unwrap_or(LONGEST)
+    pub(crate) fn of_seconds(seconds: u64) -> Self {
+        Self(Duration::from_secs(seconds))
+    }
+
+    pub(crate) fn seconds(self) -> u64 {
+        self.0.as_secs()
+    }
+
+    fn signed(self) -> i64 {
+        i64::try_from(self.seconds()).unwrap_or(LONGEST)
     }
 
     /// The time that has passed since then; none, where then is still to come.
@@ -66,7 +74,7 @@ impl FromStr for Age {
 /// In its two largest units: `3d 4h`, `12m`.
 impl fmt::Display for Age {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.seconds();
+        let seconds = self.signed();
         let (days, hours, minutes) = (seconds / DAY, seconds % DAY / HOUR, seconds % HOUR / 60);
         match (days, hours, minutes) {
             (0, 0, 0) => write!(f, "{seconds}s"),
@@ -94,7 +102,7 @@ impl Lifetime {
         match self {
             Self::Unlimited => Expiry::Never,
             Self::For(age) => {
-                let end = now.as_second() + age.seconds();
+                let end = now.as_second() + age.signed();
                 let hours = end.div_euclid(HOUR) + i64::from(end.rem_euclid(HOUR) != 0);
                 Timestamp::from_second(hours * HOUR).map_or(Expiry::Never, Expiry::At)
             }
@@ -175,7 +183,7 @@ pub struct LastDeploy {
 }
 
 /// A time in RFC 3339.
-pub(crate) fn as_text<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+fn as_text<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(time)
 }
 

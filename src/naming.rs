@@ -7,6 +7,8 @@ mod role_path;
 mod stack_name;
 mod stage_name;
 mod tags;
+mod territory;
+mod wildcard;
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,6 +25,11 @@ pub use stack_name::StackName;
 pub use stage_name::StageName;
 pub use tags::UserTag;
 pub(crate) use tags::{DEPLOYED_AT_TAG, DEPLOYED_BY_TAG, EXPIRY_TAG, OWNER_TAG, VERSION_TAG, is_legal_in_tags};
+pub(crate) use territory::Territory;
+pub(crate) use wildcard::wildcard_match;
+
+/// How the names of everything of ours begin.
+const PREFIX: &str = "webrtc-aws-";
 
 /// Object metadata cannot carry `:` (it becomes a header name), so objects are marked with this key instead.
 pub(crate) const OWNER_METADATA: &str = "webrtc-aws-stack";

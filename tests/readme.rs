@@ -80,7 +80,12 @@ fn every_setting_has_its_row_with_its_names_and_its_default() {
     let settings = events.into_iter().find(|event| event["event"] == "settings").unwrap()["settings"].clone();
     let row = |setting: &serde_json::Value| {
         let key = setting["key"].as_str().unwrap();
-        let option = if key == "stack" { "STACK".to_owned() } else { format!("--{key}") };
+        let option = match key {
+            "stack" => "STACK".to_owned(),
+            // One option for each.
+            "tags" => "--tag".to_owned(),
+            key => format!("--{key}"),
+        };
         let default = match &setting["value"] {
             serde_json::Value::Null => "none".to_owned(),
             serde_json::Value::Array(items) => {

@@ -9,7 +9,7 @@ use crate::config::{
     Config, IceServer, PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling, default_ice_servers,
 };
 use crate::diagnostics::{Code, Diagnostic};
-use crate::naming::UserTag;
+use crate::naming::{StackName, StageName, UserTag};
 
 /// The settings of a command that knows what is wanted.
 pub(super) fn config(
@@ -59,10 +59,15 @@ fn tags(options: &TagOptions) -> Result<BTreeMap<String, String>, Diagnostic> {
 
 /// The settings of a command that wants nothing to be there.
 pub(super) fn bare(stack: &StackOptions) -> Config {
+    Config { stage: stack.stage.clone(), ..bare_at(stack.name.clone(), target(&stack.place)) }
+}
+
+/// The same for a stack that was found: its stage goes with its API, whatever it is called.
+pub(super) fn bare_at(stack: StackName, target: Target) -> Config {
     Config {
-        stack: stack.name.clone(),
-        stage: stack.stage.clone(),
-        target: target(&stack.place),
+        stack,
+        stage: StageName::default(),
+        target,
         page: PageSource::BuiltIn,
         relay: RelaySettings::default(),
         role: RoleSettings::default(),
@@ -76,7 +81,7 @@ pub(super) fn role(role: &RoleOptions) -> RoleSettings {
     RoleSettings { path: role.role_path.clone(), permissions_boundary: role.permissions_boundary.clone() }
 }
 
-fn target(place: &PlaceOptions) -> Target {
+pub(super) fn target(place: &PlaceOptions) -> Target {
     if place.local {
         Target::Local { port: place.port, region: place.region.clone() }
     } else {

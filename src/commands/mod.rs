@@ -6,14 +6,19 @@ mod config;
 mod configure;
 mod cost;
 mod elsewhere;
+mod ground;
+mod list;
 mod local;
 mod local_aws;
 mod logs;
+mod open;
 mod place;
 mod plan;
 mod policy;
 mod session;
+mod shell;
 mod status;
+mod sweep;
 mod teardown;
 #[cfg(test)]
 mod tests;
@@ -100,12 +105,17 @@ pub fn run(invocation: Invocation) -> ExitCode {
         Command::Verify(options) => ("verify", Some(&options.stack.name)),
         Command::Logs(options) => ("logs", Some(&options.stack.name)),
         Command::Teardown(options) => ("teardown", Some(&options.stack.name)),
+        Command::List(_) => ("list", None),
+        Command::Sweep(_) => ("sweep", None),
         Command::Policy(PolicyOptions { stacks: Some(stacks), .. }) => ("policy", Some(stacks)),
         Command::Policy(options) => ("policy", Some(&options.name)),
         Command::Local(_) => ("local", None),
         Command::Cost(_) => ("cost", None),
         Command::Build(_) => ("build", None),
         Command::Config(options) => ("config", Some(&options.stack.name)),
+        Command::Open(options) => ("open", Some(&options.stack.name)),
+        Command::Completions(_) => ("completions", None),
+        Command::Man(_) => ("man", None),
     };
     // It may be another one that is meant, where that cannot be known.
     let stack = stack.filter(|_| settings.is_ok());
@@ -175,11 +185,16 @@ async fn carry_out(cli: &Cli, run: &Run) -> Ending {
         Command::Verify(options) => verify::run(options, run).await.into(),
         Command::Logs(options) => logs::run(options, run).await.into(),
         Command::Teardown(options) => teardown::run(options, cli.output.output, run).await.into(),
+        Command::List(options) => list::run(options, run).await.into(),
+        Command::Sweep(options) => sweep::run(options, run).await.into(),
         Command::Policy(options) => policy::run(options, run).await.into(),
         Command::Local(options) => local::run(options, run).await.into(),
         Command::Cost(options) => cost::run(options, run),
         Command::Build(options) => build::run(options, run).await.into(),
         Command::Config(_) => config::run(run),
+        Command::Open(options) => open::run(options, run).await.into(),
+        Command::Completions(options) => shell::completions(options, run),
+        Command::Man(options) => shell::man(options, run).into(),
     }
 }
 
@@ -191,7 +206,7 @@ fn abandoned(cli: &Cli) -> Ending {
         INTERRUPTED_HINT,
     );
     // Nobody waited to learn it.
-    let changed = matches!(cli.command, Command::Up(_) | Command::Teardown(_));
+    let changed = matches!(cli.command, Command::Up(_) | Command::Teardown(_) | Command::Sweep(_));
     Ending { changed, ..problem.into() }
 }
 

@@ -3,26 +3,21 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_config::SdkConfig;
-use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::Run;
+use super::ground::Ground;
 use super::place::Place;
 use crate::artifact::{self, Artifact, ArtifactError, BuildRequest};
-use crate::aws::account::{self, Account};
-use crate::aws::clients::{self, Clients};
 use crate::config::{Config, Target};
 use crate::diagnostics::{Code, Diagnostic};
-use crate::engine::context::{Context, Known, SHOWN, WHOLE_STACK};
+use crate::engine::context::{Context, Known, SHOWN};
 use crate::engine::graph::Graph;
 use crate::engine::observe::{Observations, observe};
 use crate::engine::outputs::Outputs;
 use crate::engine::plan::{Action, Goal, Plan, plan};
 use crate::engine::resource::Observed;
-use crate::events::{EndpointSource, Event, Phase};
-use crate::lifetime::LastDeploy;
-use crate::naming::{Names, Reach};
+use crate::events::{Event, Phase};
 use crate::page::Page;
 use crate::resources::objects::ForeignObjects;
 use crate::stack::{self, Ingredients};
@@ -36,7 +31,7 @@ pub(super) struct Session<'run> {
     pub(super) context: Context,
     pub(super) run: &'run Run,
     /// What other runs did before is done by then, but may not be shown yet.
-    began: Instant,
+    pub(super) began: Instant,
 }
 
 /// What was found, and what is to be done about it.
@@ -49,53 +44,7 @@ pub(super) struct Survey {
 impl<'run> Session<'run> {
     /// Finds credentials, account and region, and says where the run is about to act.
     pub(super) async fn open(config: Config, place: &Place, run: &'run Run) -> Result<Self, Diagnostic> {
-        run.events.emit(Event::Phase { phase: Phase::Identifying });
-        let sdk = run.unless_interrupted(async { Ok(clients::load(&place.access).await) }).await?;
-        Self::with(&sdk, config, place, run).await
-    }
-
-    /// Finds account and region through clients of this configuration.
-    pub(super) async fn with(
-        sdk: &SdkConfig,
-        config: Config,
-        place: &Place,
-        run: &'run Run,
-    ) -> Result<Self, Diagnostic> {
-        let began = Instant::now();
-        let clients = Clients::new(sdk);
-        let account = run.unless_interrupted(account::identify(sdk, &clients)).await?;
-        let endpoint = sdk.endpoint_url().map(str::to_owned);
-        let reach = match &endpoint {
-            None => Reach::Aws,
-            Some(url) => Reach::Endpoint { url: parse_endpoint(url)?, gateway: place.gateway.clone() },
-        };
-        let Account { id, partition, region, caller } = account;
-        let deploy = Arc::new(LastDeploy::by(&caller, Timestamp::now()));
-        run.events.emit(Event::Target {
-            account: id.to_string(),
-            region: region.to_string(),
-            caller,
-            endpoint_from: endpoint.as_ref().map(|_| place.source.unwrap_or(EndpointSource::Environment)),
-            endpoint,
-            decided: run.settings.decided(),
-        });
-        for (variable, url) in clients::overridden_services(&place.access) {
-            run.events.warn(format!("{variable} sends the calls of one service to {url}"));
-        }
-        let (stack, stage) = (config.stack.clone(), config.stage.clone());
-        let role_path = config.role.path.clone();
-        let names = Arc::new(Names { stack, stage, partition, account: id, region, reach, role_path });
-        let events = run.events.clone();
-        let context = Context {
-            clients,
-            names,
-            known: Arc::default(),
-            deploy,
-            events,
-            cancel: run.cancel.clone(),
-            address: WHOLE_STACK,
-        };
-        Ok(Self { config, context, run, began })
+        Ok(Ground::open(place, run).await?.session(config, run))
     }
 
     /// Builds the relay, unless that was done before.
@@ -206,14 +155,4 @@ pub(super) async fn prepare_relay(request: &BuildRequest, run: &Run) -> Result<A
 
 fn unfit_relay(error: &ArtifactError) -> Diagnostic {
     Diagnostic::new(Code::RelayArtifact, error.to_string(), error.hint())
-}
-
-fn parse_endpoint(url: &str) -> Result<url::Url, Diagnostic> {
-    url.parse().map_err(|error| {
-        Diagnostic::new(
-            Code::InvalidInput,
-            format!("the endpoint {url:?} is no URL: {error}"),
-            "correct or remove AWS_ENDPOINT_URL, or the profile's endpoint_url",
-        )
-    })
 }

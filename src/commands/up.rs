@@ -15,7 +15,7 @@ use crate::config::{Config, Target};
 use crate::diagnostics::Diagnostic;
 use crate::engine::apply::apply_present;
 use crate::engine::plan::Goal;
-use crate::events::{Event, Phase};
+use crate::events::{Event, PageShown, Phase};
 use crate::local::{LocalAws, LogLine};
 use crate::page::Page;
 use crate::relay_log::LogEntry;
@@ -53,6 +53,8 @@ struct Deployment {
     config: Config,
     page: Page,
     checks: Checks,
+    /// The page's URL is shown for a phone, too.
+    code: bool,
     /// The local AWS ends with this run.
     stays: bool,
 }
@@ -70,7 +72,7 @@ pub(super) async fn run(options: &UpOptions, run: &Run) -> Ending {
     match place::existing_or_started(&config.target, run).await {
         Ok((place, local)) => {
             let checks = Checks::of(&options.checks);
-            let deployment = Deployment { config, page, checks, stays: local.is_some() };
+            let deployment = Deployment { config, page, checks, code: options.code.qr, stays: local.is_some() };
             match local {
                 None => deploy(deployment, &place, run).await.into(),
                 Some(local) => deploy_and_stay(deployment, &place, local, run).await,
@@ -110,7 +112,7 @@ async fn show(mut lines: broadcast::Receiver<LogLine>, log_group: &str, run: &Ru
 }
 
 async fn deploy(deployment: Deployment, place: &Place, run: &Run) -> Result<Ending, Diagnostic> {
-    let Deployment { config, page, checks, stays } = deployment;
+    let Deployment { config, page, checks, code, stays } = deployment;
     let session = Session::open(config, place, run).await?;
     let relay = session.relay().await?;
     let mut ending = converge(&session, page.clone(), relay.clone()).await?;
@@ -129,7 +131,11 @@ async fn deploy(deployment: Deployment, place: &Place, run: &Run) -> Result<Endi
     }
     let mut next = next_steps(&session.config, stays);
     next.extend(cost::in_short(&session.config.relay, &session.context.names));
+    let url = outputs.site_url.clone();
     run.events.emit(Event::Ready { outputs, next });
+    if code {
+        run.events.emit(Event::Page { url, shown: PageShown::Code });
+    }
     Ok(ending)
 }
 

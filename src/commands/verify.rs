@@ -101,7 +101,7 @@ fn files(observations: &Observations) -> BTreeSet<String> {
 }
 
 /// URLs and ids: all that the checks need to know, found by the API's tag.
-async fn outputs_of_what_is_there(session: &Session<'_>) -> Result<Outputs, Diagnostic> {
+pub(super) async fn outputs_of_what_is_there(session: &Session<'_>) -> Result<Outputs, Diagnostic> {
     let whole = session.graph(Page::none(), None);
     let api = whole.resources().iter().filter(|resource| resource.address() == WEBSOCKET_API).cloned().collect();
     let api = Graph::new(api);

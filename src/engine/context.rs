@@ -127,33 +127,14 @@ impl Context {
         Self { address, ..self.clone() }
     }
 
-    /// Makes one AWS call, waiting and repeating by class, each wait visible as an event. Once the run is interrupted, no call
-    /// and no wait begins any more.
-    pub(crate) async fn call<T, E, Call, Answer>(&self, operation: Operation, mut call: Call) -> Result<T, AwsFailure>
+    /// Makes one AWS call in this resource's name.
+    pub(crate) async fn call<T, E, Call, Answer>(&self, operation: Operation, call: Call) -> Result<T, AwsFailure>
     where
         Call: FnMut() -> Answer,
         Answer: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
         E: Error + ProvideErrorMetadata + 'static,
     {
-        let Operation { service, name, .. } = operation;
-        retry::repeating(
-            operation.repeat,
-            &self.cancel,
-            |waiting| self.announce(&waiting),
-            || {
-                let answer = (!self.cancel.is_cancelled()).then(&mut call);
-                async move {
-                    let Some(answer) = answer else {
-                        return Err(AwsFailure::interrupted(service, name, "not called any more"));
-                    };
-                    match retry::in_grace(&self.cancel, answer).await {
-                        Some(answer) => answer.map_err(|error| AwsFailure::from_sdk(service, name, error)),
-                        None => Err(AwsFailure::interrupted(service, name, "no answer within 4 s of the interruption")),
-                    }
-                }
-            },
-        )
-        .await
+        self::call(&self.events, &self.cancel, self.address, operation, call).await
     }
 
     /// Waits before a look at what may not show yet, longer each time: reads lag behind writes by up to seconds (AWS-FACTS D).
@@ -191,12 +172,7 @@ impl Context {
     }
 
     fn announce(&self, waiting: &Waiting<'_>) {
-        self.events.emit(Event::StepWaiting {
-            address: self.address,
-            reason: waiting.reason.to_string(),
-            attempt: waiting.attempt,
-            delay_ms: u64::try_from(waiting.delay.as_millis()).unwrap_or(u64::MAX),
-        });
+        announce(&self.events, self.address, waiting);
     }
 
     /// The API's id; known to every step that needs the API.
@@ -246,6 +222,50 @@ impl Context {
             None => Err(format!("has no tag {OWNER_TAG}, so webrtc-aws did not make it")),
         }
     }
+}
+
+/// Makes one AWS call, waiting and repeating by class, each wait visible as an event. Once the run is interrupted, no call and no
+/// wait begins any more.
+pub(crate) async fn call<T, E, Call, Answer>(
+    events: &Events,
+    cancel: &CancellationToken,
+    address: Address,
+    operation: Operation,
+    mut call: Call,
+) -> Result<T, AwsFailure>
+where
+    Call: FnMut() -> Answer,
+    Answer: Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    E: Error + ProvideErrorMetadata + 'static,
+{
+    let Operation { service, name, .. } = operation;
+    retry::repeating(
+        operation.repeat,
+        cancel,
+        |waiting| announce(events, address, &waiting),
+        || {
+            let answer = (!cancel.is_cancelled()).then(&mut call);
+            async move {
+                let Some(answer) = answer else {
+                    return Err(AwsFailure::interrupted(service, name, "not called any more"));
+                };
+                match retry::in_grace(cancel, answer).await {
+                    Some(answer) => answer.map_err(|error| AwsFailure::from_sdk(service, name, error)),
+                    None => Err(AwsFailure::interrupted(service, name, "no answer within 4 s of the interruption")),
+                }
+            }
+        },
+    )
+    .await
+}
+
+fn announce(events: &Events, address: Address, waiting: &Waiting<'_>) {
+    events.emit(Event::StepWaiting {
+        address,
+        reason: waiting.reason.to_string(),
+        attempt: waiting.attempt,
+        delay_ms: u64::try_from(waiting.delay.as_millis()).unwrap_or(u64::MAX),
+    });
 }
 
 /// One page of a list, and the token of the next.

@@ -4,7 +4,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{AccountId, InvalidName, Names, Partition, Reach, Region, RolePath, StackName, StageName};
+use super::{AccountId, InvalidName, Names, Partition, Reach, Region, RolePath, StackName, StageName, wildcard_match};
 
 /// What stands for an account or a region that is left open.
 pub(crate) const ANY: &str = "*";
@@ -17,6 +17,11 @@ impl StackPattern {
     /// The pattern as text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether a stack of this name is one of them.
+    pub(crate) fn matches(&self, stack: &StackName) -> bool {
+        wildcard_match(&self.0, stack.as_str())
     }
 
     /// Whether it stands for more than one stack.
@@ -143,7 +148,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::local::iam::policy::wildcard_match;
 
     proptest! {
         #[test]

@@ -51,7 +51,7 @@ pub(crate) fn policy(purposes: &[Purpose], of: &Patterns, boundary: Option<&str>
             When::Always => true,
             When::WithBoundary => boundary.is_some(),
         };
-        wanted && permission.purposes.iter().any(|purpose| purposes.contains(purpose))
+        wanted && permission.purposes.iter().any(|needed| purposes.iter().any(|purpose| purpose.includes(*needed)))
     };
     let mut statements: Vec<(Scope, Statement)> = Vec::new();
     for permission in TABLE.iter().filter(is_needed) {
@@ -123,9 +123,9 @@ mod tests {
 
     #[test]
     fn every_document_is_valid_and_fits_a_managed_policy() {
-        let all = [Purpose::Up, Purpose::Teardown, Purpose::ReadOnly];
+        let all = [Purpose::Up, Purpose::Teardown, Purpose::ReadOnly, Purpose::List, Purpose::Sweep];
         let boundary = format!("arn:aws-us-gov:iam::123456789012:policy/{}", "b".repeat(128));
-        for purposes in [&all[..], &all[..1], &all[1..2], &all[2..]] {
+        for purposes in [&all[..], &all[..1], &all[1..2], &all[2..3], &all[3..4], &all[4..]] {
             for stacks in ["demo", "pr-*", &"x".repeat(28)] {
                 let of = patterns(stacks, "us-gov-west-1");
                 let document = policy(purposes, &of, Some(&boundary));
@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_read_only_policy_allows_no_write() {
-        let document = policy(&[Purpose::ReadOnly], &patterns("demo", "eu-west-1"), None);
+        let document = policy(&[Purpose::ReadOnly, Purpose::List], &patterns("demo", "eu-west-1"), None);
         let actions: Vec<_> = document.statement.iter().flat_map(|statement| &statement.action).collect();
         let reads = |action: &&&'static str| {
             let verb = action.split(':').nth(1).unwrap();
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn the_tag_rights_reach_every_form_that_aws_was_seen_to_ask_for() {
-        use crate::local::iam::policy::wildcard_match;
+        use crate::naming::wildcard_match;
         let pattern = Scope::ApiTags.resources(&patterns("demo", "eu-west-1")).remove(0);
         for resource in ["/tags", "/tags/", "/tags/arn%3Aaws%3Aapigateway", "arn:aws:apigateway:eu-west-1::/tags/"] {
             assert!(wildcard_match(&pattern, &format!("arn:aws:apigateway:eu-west-1::{resource}")), "{resource}");

@@ -24,6 +24,17 @@ pub(crate) enum Purpose {
     ReadOnly,
     /// 'logs' alone
     Logs,
+    /// 'list'
+    List,
+    /// 'sweep': 'list' and 'teardown'
+    Sweep,
+}
+
+impl Purpose {
+    /// Whether what `other` needs is needed for this.
+    fn includes(self, other: Self) -> bool {
+        self == other || self == Self::Sweep && matches!(other, Self::List | Self::Teardown)
+    }
 }
 
 /// One action on the resources of one scope.
@@ -58,6 +69,8 @@ pub(crate) enum Scope {
     /// The role, as something that Lambda is given.
     PassedRole,
     Function,
+    /// All functions: a list has no narrower resource.
+    Functions,
     /// The log group's own ARN, as calls about its tags name it.
     LogGroupTags,
     /// The log group as all other calls name it: with what is in it.
@@ -93,6 +106,7 @@ impl Scope {
             Self::RoleRights => "RoleRights",
             Self::PassedRole => "PassRoleToLambda",
             Self::Function => "Function",
+            Self::Functions => "ListFunctions",
             Self::LogGroupTags => "LogGroupTags",
             Self::LogGroup => "LogGroup",
             Self::LogGroups => "FindLogGroup",
@@ -140,7 +154,7 @@ impl Scope {
                 "/apis/*/deployments/*",
             ]),
             Self::Api => paths(&["/apis/*"]),
-            Self::OtherRegions => vec![ANY.to_owned()],
+            Self::OtherRegions | Self::Functions => vec![ANY.to_owned()],
             Self::RoleInAnyRegion => of.role_in_any_region(),
         }
     }

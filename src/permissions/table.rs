@@ -2,16 +2,19 @@
 //! any single one some command fails and names the action, or, in `OtherRegions`, says what it did not look at.
 
 use super::Scope::{
-    self, Api, ApiParts, ApiTagging, ApiTags, Apis, Bucket, Function, LogGroup, LogGroupTags, LogGroups, NewApi,
-    NewApiParts, Objects, OtherRegions, PassedRole, Role, RoleByName, RoleInAnyRegion, RoleRights, SuperfluousApiParts,
+    self, Api, ApiParts, ApiTagging, ApiTags, Apis, Bucket, Function, Functions, LogGroup, LogGroupTags, LogGroups,
+    NewApi, NewApiParts, Objects, OtherRegions, PassedRole, Role, RoleByName, RoleInAnyRegion, RoleRights,
+    SuperfluousApiParts,
 };
 use super::{Permission, Purpose, When};
 
 const EVERYBODY: &[Purpose] = &[Purpose::ReadOnly, Purpose::Up, Purpose::Teardown];
-/// `status` and `teardown`, where they found nothing.
-const SEARCHERS: &[Purpose] = &[Purpose::ReadOnly, Purpose::Teardown];
 /// Whoever looks for what went wrong.
 const READERS: &[Purpose] = &[Purpose::ReadOnly, Purpose::Logs];
+const EVERYBODY_AND_LIST: &[Purpose] = &[Purpose::ReadOnly, Purpose::Up, Purpose::Teardown, Purpose::List];
+const LIST: &[Purpose] = &[Purpose::List];
+/// `status` and `teardown`, where they found nothing, and `list`.
+const SEARCHERS: &[Purpose] = &[Purpose::ReadOnly, Purpose::Teardown, Purpose::List];
 const UP: &[Purpose] = &[Purpose::Up];
 const TEARDOWN: &[Purpose] = &[Purpose::Teardown];
 const WRITERS: &[Purpose] = &[Purpose::Up, Purpose::Teardown];
@@ -31,7 +34,7 @@ const fn row(
 /// Everything that the product may have to do, by scope.
 pub(crate) const TABLE: &[Permission] = &[
     row(Bucket, "s3:ListBucket", EVERYBODY, &["s3:HeadBucket", "s3:ListObjectsV2"]),
-    row(Bucket, "s3:GetBucketTagging", EVERYBODY, &["s3:GetBucketTagging"]),
+    row(Bucket, "s3:GetBucketTagging", EVERYBODY_AND_LIST, &["s3:GetBucketTagging"]),
     row(Bucket, "s3:GetBucketPublicAccessBlock", EVERYBODY, &["s3:GetPublicAccessBlock"]),
     row(Bucket, "s3:GetBucketPolicy", EVERYBODY, &["s3:GetBucketPolicy"]),
     row(Bucket, "s3:GetEncryptionConfiguration", EVERYBODY, &["s3:GetBucketEncryption"]),
@@ -75,7 +78,8 @@ pub(crate) const TABLE: &[Permission] = &[
     row(PassedRole, "iam:PassRole", UP, &["lambda:CreateFunction", "lambda:UpdateFunctionConfiguration"]),
     row(Function, "lambda:GetFunction", EVERYBODY, &["lambda:GetFunction"]),
     // Without it GetFunction leaves the tags out.
-    row(Function, "lambda:ListTags", EVERYBODY, &["lambda:GetFunction"]),
+    row(Function, "lambda:ListTags", EVERYBODY_AND_LIST, &["lambda:GetFunction", "lambda:ListTags"]),
+    row(Functions, "lambda:ListFunctions", LIST, &["lambda:ListFunctions"]),
     row(Function, "lambda:GetPolicy", EVERYBODY, &["lambda:GetPolicy"]),
     row(Function, "lambda:CreateFunction", UP, &["lambda:CreateFunction"]),
     row(Function, "lambda:TagResource", UP, &["lambda:CreateFunction", "lambda:TagResource"]),
@@ -87,8 +91,8 @@ pub(crate) const TABLE: &[Permission] = &[
     // Only where somebody reserved concurrency, none at worst.
     row(Function, "lambda:DeleteFunctionConcurrency", UP, &["lambda:DeleteFunctionConcurrency"]),
     row(Function, "lambda:DeleteFunction", TEARDOWN, &["lambda:DeleteFunction"]),
-    row(LogGroups, "logs:DescribeLogGroups", EVERYBODY, &["logs:DescribeLogGroups"]),
-    row(LogGroupTags, "logs:ListTagsForResource", EVERYBODY, &["logs:ListTagsForResource"]),
+    row(LogGroups, "logs:DescribeLogGroups", EVERYBODY_AND_LIST, &["logs:DescribeLogGroups"]),
+    row(LogGroupTags, "logs:ListTagsForResource", EVERYBODY_AND_LIST, &["logs:ListTagsForResource"]),
     // On which of the two the tags of a create call are authorised is not documented.
     row(LogGroupTags, "logs:TagResource", UP, &["logs:CreateLogGroup", "logs:TagResource"]),
     row(LogGroup, "logs:FilterLogEvents", READERS, &["logs:FilterLogEvents"]),
@@ -99,7 +103,7 @@ pub(crate) const TABLE: &[Permission] = &[
     row(
         Apis,
         "apigateway:GET",
-        EVERYBODY,
+        EVERYBODY_AND_LIST,
         &[
             "apigateway:GetApis",
             "apigateway:GetIntegrations",

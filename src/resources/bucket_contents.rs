@@ -274,7 +274,8 @@ impl Contents<'_> {
         let locked = || state.lock().unwrap_or_else(PoisonError::into_inner);
         let busy = self.context.until("S3 is too busy to delete all of them", BUSY_DEADLINE, || async {
             let mut wanted = locked().0.clone();
-            let (busy, refused): (Vec<_>, Vec<_>) = self.delete_once(&wanted).await?.into_iter().partition(is_busy);
+            let (busy, refused): (Vec<_>, Vec<_>) =
+                Box::pin(self.delete_once(&wanted)).await?.into_iter().partition(is_busy);
             wanted
                 .retain(|version| busy.iter().any(|busy| busy.key() == Some(&version.key) && version.has_id_of(busy)));
             let is_over = wanted.is_empty();

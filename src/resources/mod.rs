@@ -35,7 +35,7 @@ pub(crate) const ROUTE: Address = Address::new("route", "default");
 pub(crate) const STAGE: Address = Address::new("stage", "live");
 
 /// Says what we were doing when AWS refused.
-trait Doing<T> {
+pub(crate) trait Doing<T> {
     fn doing(self, what: impl FnOnce() -> String) -> Result<T, Diagnostic>;
 }
 

@@ -116,7 +116,9 @@ impl File<'_> {
             .map(|setting| (strsim::jaro(key, setting.key), setting.key))
             .filter(|(likeness, _)| *likeness > ALIKE)
             .max_by(|(one, _), (other, _)| one.total_cmp(other));
-        let is_option = self.options.get_arguments().any(|option| option.get_long() == Some(key));
+        let is_option = self.options.get_arguments().any(|option| {
+            option.get_long() == Some(key) && SETTINGS.iter().all(|setting| option.get_id() != setting.id().as_str())
+        });
         let hint = match nearest {
             _ if is_option => format!("a file cannot set it, as it may come from somebody else: pass --{key}"),
             Some((_, nearest)) => format!("did you mean {nearest:?}?"),
@@ -152,6 +154,14 @@ fn raw(kind: Kind, value: &DeValue<'_>) -> Option<Vec<String>> {
             let items = value.as_array()?.iter();
             let texts: Option<Vec<_>> = items.map(|item| item.get_ref().as_str().map(str::to_owned)).collect();
             texts.filter(|texts| !texts.is_empty())
+        }
+        Kind::Table => {
+            let entries = value.as_table()?.iter();
+            // An option has both in one word.
+            let entries = entries.map(|(key, value)| Some((key.get_ref().as_ref(), value.get_ref().as_str()?)));
+            entries
+                .map(|entry| entry.filter(|(key, _)| !key.contains('=')).map(|(key, value)| format!("{key}={value}")))
+                .collect()
         }
     }
 }

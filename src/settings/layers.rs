@@ -73,7 +73,7 @@ pub(super) fn from_environment(
 fn values(options: &Command, setting: &Setting, value: Option<String>) -> Result<Vec<String>, String> {
     let value = value.ok_or_else(|| "it is not UTF-8".to_owned())?;
     let values: Vec<String> = match setting.kind {
-        super::Kind::List => value.split(',').map(|item| item.trim().to_owned()).collect(),
+        super::Kind::List | super::Kind::Table => value.split(',').map(|item| item.trim().to_owned()).collect(),
         _ => vec![value],
     };
     match values.iter().find_map(|value| refusal(options, setting, value)) {

@@ -22,6 +22,8 @@ pub(crate) enum Kind {
     Number,
     /// Of texts.
     List,
+    /// Of texts by name.
+    Table,
     /// A directory below the file's own. A file that came with a repository must not make anything else public.
     Directory,
 }
@@ -81,6 +83,8 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("role-path", Kind::Text),
     setting("throttle-rate", Kind::Number),
     setting("throttle-burst", Kind::WholeNumber),
+    // A table stands at the end of a file.
+    setting("tags", Kind::Table),
 ];
 
 impl Setting {
@@ -107,6 +111,7 @@ impl Kind {
             Self::WholeNumber => "a whole number without quotes",
             Self::Number => "a number without quotes",
             Self::List => "a list of texts, [\"…\", \"…\"], with at least one",
+            Self::Table => "a table of texts, [tags] and below it team = \"blue\"",
             Self::Directory => "a directory below this file, in quotes",
         }
     }

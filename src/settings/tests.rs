@@ -38,7 +38,7 @@ fn options() -> Command {
 
 #[test]
 fn an_option_comes_before_the_environment_the_file_and_the_default() {
-    let (_directory, path) = file("# one\nmemory = 256\ntimeout = 20\nthrottle-burst = 7\n");
+    let (_directory, path) = file("# one\nmemory = 256\ntimeout = 20\nthrottle-burst = 7\n[tags]\nteam = \"blue\"\n");
     let variables =
         [("WEBRTC_AWS_MEMORY", "512"), ("WEBRTC_AWS_TIMEOUT", "21"), ("WEBRTC_AWS_STUN", "stun:a.test, stun:b.test")];
     let invocation = read(&["up", "--config", &path, "--memory", "1024"], &variables);
@@ -49,7 +49,9 @@ fn an_option_comes_before_the_environment_the_file_and_the_default() {
     assert_eq!(setting(&invocation, "throttle-rate"), (json!(500), Origin::Default));
     assert_eq!(setting(&invocation, "stun"), (json!(["stun:a.test", "stun:b.test"]), variable("WEBRTC_AWS_STUN")));
     assert_eq!(setting(&invocation, "profile"), (Value::Null, Origin::Default));
+    assert_eq!(setting(&invocation, "tags").0, json!({ "team": "blue" }));
     let Which::Up(up) = invocation.cli.command else { panic!("not up") };
+    assert_eq!(up.content.tags.tags.len(), 1);
     assert_eq!((up.content.memory, up.content.timeout, up.content.throttle_burst), (1024, 21, 7));
     assert_eq!(up.content.stun.len(), 2);
 }
@@ -121,6 +123,10 @@ fn mistakes_are_named_with_file_line_and_what_is_allowed() {
         ),
         ("client = \"/home\"", "1: client leads out of this file's directory", "pass --client"),
         ("memory = 128\nmemory = 256", "2: this is no TOML: ", "correct that line"),
+        ("[tags]\nteam = 1", "1: tags is a table, and must be a table of texts", "correct"),
+        ("[tags]\n\"a=b\" = \"c\"", "1: tags is a table, and must be", "correct"),
+        ("[tags]\n\"aws:x\" = \"c\"", "1: \"aws:x=c\" is no value for tags: keys that begin with 'aws:'", "correct"),
+        ("tag = \"a=b\"", "1: there is no setting \"tag\"", "did you mean \"tags\"?"),
         ("[up]\nmemory = 128", "1: there is no setting \"up\"", "there are"),
     ];
     for (text, summary, hint) in cases {
@@ -172,6 +178,8 @@ const NO_SETTINGS: &[(&str, &str)] = &[
     ("relay", "is a program"),
     ("verify", "is about one run"),
     ("no-verify", "is about one run"),
+    ("expires", "would let a file end stacks that are to stay"),
+    ("qr", "is about one run"),
     ("output", "is about one run"),
     ("verbose", "is about one run"),
     ("help", "is about one run"),
@@ -185,8 +193,9 @@ fn every_option_of_up_is_a_setting_or_has_a_reason_not_to_be() {
         let command = command.find_subcommand(name).unwrap();
         assert!(SETTINGS.iter().all(|setting| layers::option(command, setting).is_some()), "{name}");
     }
-    for option in command.find_subcommand("up").unwrap().get_arguments().filter_map(|option| option.get_long()) {
-        let is_setting = Setting::with_key(option).is_some();
+    for option in command.find_subcommand("up").unwrap().get_arguments().filter(|option| option.get_long().is_some()) {
+        let is_setting = SETTINGS.iter().any(|setting| option.get_id() == setting.id().as_str());
+        let option = option.get_long().unwrap();
         let is_none = NO_SETTINGS.iter().any(|(other, _)| *other == option);
         assert!(is_setting != is_none, "--{option}: is it a setting (src/settings/table.rs), or none, and why?");
     }
@@ -195,7 +204,7 @@ fn every_option_of_up_is_a_setting_or_has_a_reason_not_to_be() {
 /// What may stand in a file, as JSON Schema says it. That the options agree is tested below.
 fn limits(key: &str) -> Value {
     match key {
-        "stack" => json!({ "pattern": "^[a-z]([a-z0-9]|-(?=[a-z0-9])){0,27}$" }),
+        "stack" => json!({ "pattern": "^[a-z][a-z0-9]*(-[a-z0-9]+)*$", "maxLength": 28 }),
         "stage" => json!({ "pattern": "^[A-Za-z0-9_-]{1,128}$" }),
         "region" => json!({ "pattern": "^[a-z]{2,}(-[a-z]{2,})+-[0-9]{1,2}$" }),
         "profile" | "client" => json!({ "minLength": 1 }),
@@ -209,6 +218,7 @@ fn limits(key: &str) -> Value {
         "permissions-boundary" => json!({ "pattern": "^arn:[^:]+:iam::[^:]*:policy/.+$" }),
         "role-path" => json!({ "pattern": "^/([!-~]+/)?$", "maxLength": 512 }),
         "throttle-rate" => json!({ "minimum": 1, "maximum": 10_000 }),
+        "tags" => json!({ "additionalProperties": { "type": "string", "maxLength": 256 } }),
         "throttle-burst" => json!({ "minimum": 1, "maximum": 5_000 }),
         other => panic!("what may {other} be?"),
     }
@@ -256,6 +266,7 @@ fn schema() -> String {
             Kind::WholeNumber => "integer",
             Kind::Number => "number",
             Kind::List => "array",
+            Kind::Table => "object",
         };
         property.insert("type".into(), kind.into());
         property.extend(limits(setting.key).as_object().unwrap().clone());
@@ -302,7 +313,9 @@ fn example() -> String {
             writeln!(text, "# {line}").unwrap();
         }
         let default = default(setting, option);
-        if default.is_null() {
+        if setting.kind == Kind::Table {
+            writeln!(text, "# No default, e.g.:\n# [{}]\n# team = \"blue\"", setting.key).unwrap();
+        } else if default.is_null() {
             writeln!(text, "# No default, e.g.:\n# {} = {}", setting.key, example_value(setting.key)).unwrap();
         } else {
             writeln!(text, "{} = {default}", setting.key).unwrap();
@@ -344,8 +357,9 @@ fn the_example_sets_every_default_and_nothing_else() {
     }
     // What is commented out is understood, too.
     let text = std::fs::read_to_string(path).unwrap();
-    let uncommented = text.lines().map(|line| match line.strip_prefix("# ").filter(|line| line.contains(" = ")) {
+    let uncommented = text.lines().map(|line| match line.strip_prefix("# ") {
         Some(line) if Setting::with_key(line.split(" = ").next().unwrap()).is_some() => line,
+        Some(line @ ("[tags]" | "team = \"blue\"")) => line,
         _ => line,
     });
     let (_directory, whole) = file(&uncommented.collect::<Vec<_>>().join("\n"));

@@ -7,14 +7,16 @@ use jiff::tz::TimeZone;
 
 use super::Renderer;
 use super::bars::Bars;
+use super::code;
 use super::cost::cost;
+use super::fleet;
 use super::log_line::log_line;
 use super::printer::Printer;
 use super::terminal::Abilities;
 use super::text::{self, Paint};
 use crate::engine::plan::{Action, Plan};
 use crate::engine::resource::Address;
-use crate::events::{EndpointSource, Event, Phase, StepOutcome};
+use crate::events::{EndpointSource, Event, PageShown, Phase, StepOutcome};
 use crate::local::{DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY};
 use crate::verify::{Check, CheckId, CheckResult};
 
@@ -30,6 +32,8 @@ pub(super) struct Human {
     out: Paint,
     err: Paint,
     bars: Bars,
+    /// A QR code can be seen.
+    pictures: bool,
     /// People read logs in their own time.
     zone: TimeZone,
     command: &'static str,
@@ -51,6 +55,7 @@ impl Human {
             out: Paint::new(abilities.colour_on_stdout),
             err: Paint::new(abilities.colour_on_stderr),
             bars: Bars::new(abilities.bars, printer),
+            pictures: abilities.pictures,
             zone: TimeZone::system(),
             command: "",
             stack: String::new(),
@@ -108,11 +113,11 @@ impl Human {
                 self.out(&summary);
             }
             // What is removed is shown before the question, and where nobody is asked.
-            "teardown" if !plan.is_empty() => {
+            "teardown" | "sweep" if !plan.is_empty() => {
                 let deletions = plan.steps.iter().filter(|step| step.action == Action::Delete);
                 self.err_all(text::plan(self.err, deletions));
             }
-            "teardown" => {}
+            "teardown" | "sweep" => {}
             _ => {
                 let shown = plan.steps.iter().filter(|step| self.verbose || step.action == Action::Update);
                 self.err_all(text::plan(self.err, shown));
@@ -187,6 +192,22 @@ impl Human {
         }
     }
 
+    fn page(&self, url: &str, shown: PageShown) {
+        // 'up' has said it among its results.
+        if self.command != "up" {
+            self.out(url);
+        }
+        match shown {
+            PageShown::AsText => {}
+            PageShown::InBrowser => self.err("opened in the browser"),
+            PageShown::Code if !self.pictures => self.err("a QR code is shown on a terminal only"),
+            PageShown::Code => match code::lines(url, self.out.has_colour()) {
+                Some(lines) => self.out_all(lines),
+                None => self.err("the URL is too long for a QR code"),
+            },
+        }
+    }
+
     fn listening(&self, endpoint: &str, account: &str, region: &str) {
         if self.command != "local" {
             self.err(&format!("started a local AWS at {endpoint}"));
@@ -210,7 +231,11 @@ impl Human {
             _ => String::new(),
         };
         let caller = if self.verbose { format!(", as {caller}") } else { String::new() };
-        self.err(&format!("stack {}: account {account}, region {region}{place}{caller}", self.err.strong(&self.stack)));
+        let stack = match self.stack.as_str() {
+            "" => String::new(),
+            stack => format!("stack {}: ", self.err.strong(stack)),
+        };
+        self.err(&format!("{stack}account {account}, region {region}{place}{caller}"));
         let source = match endpoint {
             None | Some((_, EndpointSource::Local)) => return,
             Some((_, EndpointSource::Option)) => "--endpoint-url",
@@ -237,6 +262,12 @@ impl Renderer for Human {
                 let region = text::decided_region(region, decided);
                 self.target(account, &region, caller, endpoint.as_deref().zip(*endpoint_from));
             }
+            Event::Page { url, shown } => {
+                self.bars.clear();
+                self.page(url, *shown);
+            }
+            Event::Completions { script, .. } => self.out(script.trim_end()),
+            Event::Written { files } => self.out_all(files.iter().map(|file| text::harmless(file)).collect()),
             Event::Settings { file, settings } => {
                 self.out_all(text::settings(self.out, settings));
                 self.err(&text::settings_file(file.as_deref()));
@@ -260,6 +291,22 @@ impl Renderer for Human {
                 self.bars.end_phase();
                 self.out_all(text::status(self.out, resources));
                 self.out_all(text::life(self.out, *health, deployed.as_ref(), *expires));
+            }
+            Event::Stacks { stacks } => {
+                self.bars.end_phase();
+                self.out_all(fleet::stacks(self.out, stacks));
+            }
+            Event::Judged { stacks, dry } => {
+                self.bars.end_phase();
+                self.out_all(fleet::judged(self.out, stacks));
+                self.err(&fleet::conclusion(stacks, *dry));
+            }
+            Event::Sweeping { stack, region, reason } => {
+                self.err(&format!("removing {} in {region}: {reason}", self.err.strong(stack.as_str())));
+            }
+            Event::Swept { stack, region, ok, .. } => {
+                let word = if *ok { self.out.good("deleted") } else { self.out.bad("failed ") };
+                self.out(&format!("{word}  {stack}  {region}"));
             }
             Event::StepStarted { address, action } => {
                 let words = format!("{:<7}  {address}", text::action_word(*action));

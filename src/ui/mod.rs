@@ -2,7 +2,10 @@
 
 mod answer;
 mod bars;
+mod code;
 mod cost;
+mod fleet;
+mod github;
 mod human;
 mod json;
 mod log_line;
@@ -43,14 +46,17 @@ impl Reporter {
     pub(crate) fn start(options: &OutputOptions) -> (Events, Self) {
         let (events, mut receiver) = Events::channel();
         let printer = Printer::new(events.reader_leaves());
-        let mut renderer: Box<dyn Renderer> = match options.output {
+        let mut renderers: Vec<Box<dyn Renderer>> = vec![match options.output {
             OutputFormat::Human => Box::new(human::Human::new(options.verbose, printer.clone())),
             OutputFormat::Json => Box::new(json::Json::new(printer.clone())),
-        };
+        }];
+        if let Some(github) = github::GitHub::detect(&printer) {
+            renderers.push(Box::new(github));
+        }
         let (end, ended) = oneshot::channel();
         std::thread::spawn(move || {
             while let Some(event) = receiver.blocking_recv() {
-                renderer.render(&event);
+                renderers.iter_mut().for_each(|renderer| renderer.render(&event));
                 if matches!(event, Event::Finished { .. }) {
                     break;
                 }
@@ -72,7 +78,9 @@ impl Reporter {
         }
         let Some(error) = printer.lost() else { return true };
         printer.err(&format!("error: the results could not all be written: {error}"));
-        printer.err("  hint: make room where stdout goes, then run the command again; what it did is done");
+        printer.err(
+            "  hint: make room where stdout and $GITHUB_OUTPUT go, then run the command again; what it did is done",
+        );
         false
     }
 

@@ -24,10 +24,15 @@ impl Printer {
         let Err(error) = write(io::stdout().lock(), line, "\n") else { return };
         match error.kind() {
             ErrorKind::BrokenPipe => self.reader_left.cancel(),
-            // The first reason is the reason.
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => drop(self.lost.set(error)),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => self.lose(error),
             _ => {}
         }
+    }
+
+    /// Results could not be written.
+    pub(super) fn lose(&self, error: io::Error) {
+        // The first reason is the reason.
+        let _ = self.lost.set(error);
     }
 
     /// A line of progress, or a problem.
@@ -41,7 +46,7 @@ impl Printer {
         let _ = write(io::stderr().lock(), question, " ");
     }
 
-    /// Why what was written to stdout is not all there.
+    /// Why the results are not all where they were to go.
     pub(super) fn lost(&self) -> Option<&io::Error> {
         self.lost.get()
     }

@@ -8,6 +8,8 @@ use std::io::{self, IsTerminal};
 pub(super) struct Abilities {
     pub(super) colour_on_stdout: bool,
     pub(super) colour_on_stderr: bool,
+    /// Pictures made of text on stdout.
+    pub(super) pictures: bool,
     /// Bars that are drawn over on stderr.
     pub(super) bars: bool,
 }
@@ -26,7 +28,12 @@ impl Abilities {
         let colour = able && !variable("NO_COLOR").unwrap_or(false);
         // A CI's terminal, where it has one, keeps a log: bars would fill it.
         let bars = able && stderr_is_terminal && !variable("CI").unwrap_or(false);
-        Self { colour_on_stdout: colour && stdout_is_terminal, colour_on_stderr: colour && stderr_is_terminal, bars }
+        Self {
+            colour_on_stdout: colour && stdout_is_terminal,
+            colour_on_stderr: colour && stderr_is_terminal,
+            pictures: able && stdout_is_terminal,
+            bars,
+        }
     }
 }
 
@@ -47,22 +54,22 @@ mod tests {
     fn a_terminal_gets_colour_and_bars_unless_the_environment_says_no() {
         assert_eq!(
             on_a_terminal(&[("TERM", true)]),
-            Abilities { colour_on_stdout: true, colour_on_stderr: true, bars: true }
+            Abilities { colour_on_stdout: true, colour_on_stderr: true, pictures: true, bars: true }
         );
         assert_eq!(
             on_a_terminal(&[("TERM", true), ("NO_COLOR", true)]),
-            Abilities { colour_on_stdout: false, colour_on_stderr: false, bars: true }
+            Abilities { colour_on_stdout: false, colour_on_stderr: false, pictures: true, bars: true }
         );
         assert!(!on_a_terminal(&[("TERM", true), ("CI", true)]).bars);
         assert_eq!(
             on_a_terminal(&[("TERM", false)]),
-            Abilities { colour_on_stdout: false, colour_on_stderr: false, bars: false }
+            Abilities { colour_on_stdout: false, colour_on_stderr: false, pictures: false, bars: false }
         );
     }
 
     #[test]
     fn a_pipe_gets_plain_lines() {
         let piped = Abilities::from(false, false, |name| (name == "TERM").then_some(true));
-        assert_eq!(piped, Abilities { colour_on_stdout: false, colour_on_stderr: false, bars: false });
+        assert_eq!(piped, Abilities { colour_on_stdout: false, colour_on_stderr: false, pictures: false, bars: false });
     }
 }

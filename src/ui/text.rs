@@ -29,6 +29,10 @@ impl Paint {
         Self { colour }
     }
 
+    pub(super) fn has_colour(self) -> bool {
+        self.colour
+    }
+
     fn with(self, style: Style, text: &str) -> String {
         if self.colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
@@ -282,6 +286,11 @@ pub(super) fn settings(paint: Paint, settings: &[Resolved]) -> Vec<String> {
     let shown = |setting: &Resolved| match &setting.value {
         Value::Null => "-".to_owned(),
         Value::String(text) => harmless(text),
+        Value::Object(entries) => {
+            let entry =
+                |(key, value): (&String, &Value)| harmless(&format!("{key}={}", value.as_str().unwrap_or_default()));
+            entries.iter().map(entry).collect::<Vec<_>>().join(",")
+        }
         Value::Array(items) => items.iter().filter_map(Value::as_str).map(harmless).collect::<Vec<_>>().join(","),
         other => other.to_string(),
     };

@@ -3,7 +3,12 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers fail like a test")]
 
 mod bad_days;
+mod comfort;
 mod cost;
+#[path = "../support/events.rs"]
+#[allow(unreachable_pub, reason = "other tests share it")]
+mod events;
+mod github;
 mod help;
 mod lifecycle;
 mod logs;

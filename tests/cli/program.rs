@@ -7,6 +7,8 @@ use std::process::{Child, ChildStdout, Command, ExitStatus, Output, Stdio};
 
 use serde_json::Value;
 
+use super::events;
+
 /// One invocation, in an environment that holds nothing of this machine's but `PATH`.
 pub(super) struct Program {
     command: Command,
@@ -78,7 +80,7 @@ impl Ran {
     }
 
     pub(super) fn events(&self) -> Vec<Value> {
-        self.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        self.stdout.lines().map(events::parsed).collect()
     }
 
     /// The last event, which must be `finished`.
@@ -107,7 +109,7 @@ pub(super) struct Running {
 impl Running {
     pub(super) fn next_event(&mut self) -> Option<Value> {
         let mut line = String::new();
-        (self.lines.as_mut().unwrap().read_line(&mut line).unwrap() > 0).then(|| serde_json::from_str(&line).unwrap())
+        (self.lines.as_mut().unwrap().read_line(&mut line).unwrap() > 0).then(|| events::parsed(&line))
     }
 
     /// Reads on until an event of this name.

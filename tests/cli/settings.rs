@@ -44,9 +44,12 @@ fn a_region_that_a_file_chose_is_seen() {
     assert_eq!(ran.code, Some(0), "{ran}");
     assert!(ran.stderr.contains("stack shop: account 000000000000, region us-east-1 (webrtc-aws.toml:2)\n"), "{ran}");
 
-    let arguments = ["status", "--output", "json", "--endpoint-url", &local.endpoint()];
-    let (_directory, program) = in_directory(text, &arguments);
-    let ran = program.env("AWS_ACCESS_KEY_ID", "local").env("AWS_SECRET_ACCESS_KEY", "local").run();
-    let target = ran.events().into_iter().find(|event| event["event"] == "target").unwrap();
-    assert_eq!(target["region_from"], serde_json::json!({ "from": "file", "file": "webrtc-aws.toml", "line": 2 }));
+    for command in ["status", "list"] {
+        let arguments = [command, "--output", "json", "--endpoint-url", &local.endpoint()];
+        let (_directory, program) = in_directory(text, &arguments);
+        let ran = program.env("AWS_ACCESS_KEY_ID", "local").env("AWS_SECRET_ACCESS_KEY", "local").run();
+        let target = ran.events().into_iter().find(|event| event["event"] == "target").unwrap();
+        let file = serde_json::json!({ "from": "file", "file": "webrtc-aws.toml", "line": 2 });
+        assert_eq!((&target["region_from"], &target["region"]), (&file, &"us-east-1".into()), "{command}");
+    }
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test may fail")]
 
 pub mod call;
+pub mod events;
 pub mod http;
 pub mod program;
 pub mod proxy;

@@ -14,6 +14,8 @@ use webrtc_aws::local::{DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY, Loca
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 
+use super::events;
+
 /// Long enough to build the relay for the first time; only a failing test waits this long.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
 
@@ -82,7 +84,7 @@ impl Machine {
         }
         let built = command.output().await.unwrap();
         let events = String::from_utf8(built.stdout).unwrap();
-        let mut events = events.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let mut events = events.lines().map(events::parsed);
         let built = events.find(|event| event["event"] == "built").expect("the relay is built");
         PathBuf::from(built["path"].as_str().unwrap())
     }
@@ -120,7 +122,7 @@ impl Running {
     /// The next event; none when it has ended.
     pub async fn next(&mut self) -> Option<Value> {
         let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await.expect("an event in time").unwrap()?;
-        let event: Value = serde_json::from_str(&line).unwrap_or_else(|_| panic!("no JSON: {line}"));
+        let event: Value = events::parsed(&line);
         self.events.push(event.clone());
         Some(event)
     }

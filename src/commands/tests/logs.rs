@@ -13,6 +13,7 @@ use super::rig::{Rig, paused};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::events::{Event, Events};
 use crate::local::logs;
+use crate::settings::Settings;
 
 const GROUP: &str = "/aws/lambda/webrtc-aws-demo";
 

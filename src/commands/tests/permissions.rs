@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::super::Ending;
 use super::acts::Act;
+use super::fleet;
 use super::rig::{Rig, paused};
 use super::shape;
 use super::sweep::side_by_side;
@@ -21,13 +22,13 @@ use crate::naming::{AccountId, ApiId, OWNER_METADATA, OWNER_TAG, Partition, Patt
 use crate::page::{Page, PageFile};
 use crate::permissions::{self, LEFT_OUT, Purpose, TABLE};
 
-const BOUNDARY: &str = "arn:aws:iam::000000000000:policy/limit";
-const ROLE: &str = "webrtc-aws-demo-us-east-1";
+pub(super) const BOUNDARY: &str = "arn:aws:iam::000000000000:policy/limit";
+pub(super) const ROLE: &str = "webrtc-aws-demo-us-east-1";
 
 /// The statement without which no command fails: it then says what it could not look at.
 const OPTIONAL: &str = "FindStackInOtherRegions";
 
-const PURPOSES: [Purpose; 4] = [Purpose::ReadOnly, Purpose::Logs, Purpose::Up, Purpose::Teardown];
+const PURPOSES: [Purpose; 5] = [Purpose::ReadOnly, Purpose::Logs, Purpose::Up, Purpose::Teardown, Purpose::List];
 
 /// A command and what stands before it: together they need every row of the table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,17 +43,20 @@ enum Scenario {
     Logs,
     Teardown,
     TeardownOfDamage,
+    List,
+    ListOfRemnants,
+    SweepOfRemnants,
 }
 
 /// Whether the account demands a permissions boundary and a path of every role.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Account {
+pub(super) enum Account {
     Plain,
     Demanding,
 }
 
 impl Scenario {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 13] = [
         Self::FirstUp,
         Self::UpWithNothingToDo,
         Self::UpThatRepairsEverything,
@@ -63,12 +67,17 @@ impl Scenario {
         Self::Logs,
         Self::Teardown,
         Self::TeardownOfDamage,
+        Self::List,
+        Self::ListOfRemnants,
+        Self::SweepOfRemnants,
     ];
 
     fn purpose(self) -> Purpose {
         match self {
             Self::PlanOfNothing | Self::Plan | Self::PlanOfDamage | Self::Logs => Purpose::ReadOnly,
             Self::Teardown | Self::TeardownOfDamage => Purpose::Teardown,
+            Self::List | Self::ListOfRemnants => Purpose::List,
+            Self::SweepOfRemnants => Purpose::Sweep,
             _ => Purpose::Up,
         }
     }
@@ -102,6 +111,11 @@ impl Scenario {
                 }
             }
             Self::UpThatRenamesTheStage => rig.config.stage = "other".parse().unwrap(),
+            // Without its API, nothing but the tags of the others tells whose they are.
+            Self::ListOfRemnants | Self::SweepOfRemnants => {
+                let api = shape::apis(&rig.snapshot()).remove(0);
+                Clients::new(&rig.sdk).api_gateway.delete_api().api_id(api).send().await.unwrap();
+            }
             _ => {}
         }
         rig.world.calls().clear();
@@ -162,6 +176,8 @@ impl Scenario {
             Purpose::ReadOnly | Purpose::Logs => rig.plan().await,
             Purpose::Up => rig.up().await,
             Purpose::Teardown => rig.teardown().await,
+            Purpose::List => rig.list().await,
+            Purpose::Sweep => fleet::sweep_all(rig).await,
         }
     }
 }
@@ -177,12 +193,12 @@ fn patterns(account: Account) -> Patterns {
     }
 }
 
-fn policy(purpose: Purpose, account: Account) -> Value {
+pub(super) fn policy(purpose: Purpose, account: Account) -> Value {
     let boundary = (account == Account::Demanding).then_some(BOUNDARY);
     serde_json::to_value(permissions::policy(&[purpose], &patterns(account), boundary)).unwrap()
 }
 
-fn restrict(rig: &Rig, policy: &Value) {
+pub(super) fn restrict(rig: &Rig, policy: &Value) {
     *rig.world.deployer_policy() = Some(policy.to_string().parse::<PolicyDocument>().unwrap());
 }
 
@@ -250,10 +266,10 @@ fn verdict(scenario: Scenario, account: Account, reduced: &Reduced) -> Option<Re
                 if !reduced.lacking.iter().any(|action| problem.hint.contains(action.as_str())) {
                     return Err(format!("the hint does not name the action: {shown}"));
                 }
-                if scenario.purpose() == Purpose::ReadOnly && rig.snapshot() != before {
+                if matches!(scenario.purpose(), Purpose::ReadOnly | Purpose::List) && rig.snapshot() != before {
                     return Err("a plan wrote".to_owned());
                 }
-                if scenario.purpose() != Purpose::Teardown {
+                if !matches!(scenario.purpose(), Purpose::Teardown | Purpose::Sweep) {
                     rig.up().await.map_err(|problem| format!("the next up failed: {problem}"))?;
                     let again = rig.up().await.map_err(|problem| format!("the up after that failed: {problem}"))?;
                     let apis = shape::apis(&rig.snapshot()).len();
@@ -428,58 +444,5 @@ fn the_policy_reaches_nothing_of_others() {
         assert!(clients.logs.delete_log_group().log_group_name("/aws/lambda/webrtc-aws-demo2").send().await.is_err());
         assert_eq!(rig.snapshot(), before);
         assert!(clients.api_gateway.delete_api().api_id(&ours).send().await.is_ok());
-    });
-}
-
-#[test]
-fn a_demanding_account_is_met_by_boundary_and_path() {
-    paused(async {
-        let mut rig = Rig::new().await;
-        restrict(&rig, &policy(Purpose::Up, Account::Demanding));
-        let problem = rig.up().await.unwrap_err();
-        assert_eq!(problem.code, Code::AccessDenied, "{problem}");
-        assert!(problem.hint.contains("--permissions-boundary"), "{}", problem.hint);
-        rig.config.role.path = "/team/".parse().unwrap();
-        rig.config.role.permissions_boundary = Some(BOUNDARY.to_owned());
-        rig.up().await.unwrap();
-        let role = rig.snapshot()["iam"]["roles"][ROLE].clone();
-        assert_eq!(role["arn"], format!("arn:aws:iam::000000000000:role/team/{ROLE}"));
-        assert_eq!(role["permissions_boundary"], BOUNDARY);
-        assert!(!rig.up().await.unwrap().changed);
-    });
-}
-
-#[test]
-fn a_boundary_that_somebody_set_stays_until_another_one_is_asked_for() {
-    paused(async {
-        let mut rig = Rig::new().await;
-        rig.up().await.unwrap();
-        let iam = Clients::new(&rig.sdk).iam;
-        iam.put_role_permissions_boundary().role_name(ROLE).permissions_boundary(BOUNDARY).send().await.unwrap();
-        rig.want_something_else();
-        rig.up().await.unwrap();
-        assert_eq!(rig.snapshot()["iam"]["roles"][ROLE]["permissions_boundary"], BOUNDARY);
-        let another = BOUNDARY.to_owned() + "-of-ours";
-        rig.config.role.permissions_boundary = Some(another.clone());
-        rig.up().await.unwrap();
-        assert_eq!(rig.snapshot()["iam"]["roles"][ROLE]["permissions_boundary"], another);
-        rig.config.role.permissions_boundary = None;
-        assert!(!rig.up().await.unwrap().changed);
-    });
-}
-
-#[test]
-fn a_role_under_another_path_is_left_there_with_the_way_out_and_teardown_finds_it() {
-    paused(async {
-        let mut rig = Rig::new().await;
-        let empty = rig.snapshot();
-        rig.config.role.path = "/team/".parse().unwrap();
-        rig.up().await.unwrap();
-        rig.config.role.path = "/".parse().unwrap();
-        let problem = rig.up().await.unwrap_err();
-        assert_eq!(problem.code, Code::InvalidInput);
-        assert!(problem.hint.contains("--role-path /team/"), "{}", problem.hint);
-        rig.teardown().await.unwrap();
-        assert_eq!(rig.snapshot(), empty);
     });
 }

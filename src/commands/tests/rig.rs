@@ -12,9 +12,10 @@ use sha2::{Digest, Sha256};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+use super::super::ground::Ground;
 use super::super::place::Place;
 use super::super::session::Session;
-use super::super::{Ending, Run, teardown, up};
+use super::super::{Ending, Run, list, teardown, up};
 use super::fault::{LATE, Strike};
 use super::shape;
 use crate::artifact::{Architecture, Artifact};
@@ -215,8 +216,25 @@ impl Rig {
     }
 
     pub(super) async fn session<'run>(&self, run: &'run Run) -> Result<Session<'run>, Diagnostic> {
+        Ok(self.ground(run).await.session(self.config.clone(), run))
+    }
+
+    /// The same account, and another stack in it.
+    pub(super) fn of(&self, stack: &str) -> Self {
+        let config = Config { stack: stack.parse().unwrap(), ..self.config.clone() };
+        let Self { world, sdk, page, relay, .. } = self;
+        Self { world: world.clone(), sdk: sdk.clone(), config, page: page.clone(), relay: relay.clone() }
+    }
+
+    pub(super) async fn ground(&self, run: &Run) -> Ground {
         let place = Place { access: Access::default(), gateway: None, source: None };
-        Session::with(&self.sdk, self.config.clone(), &place, run).await
+        Ground::with(&self.sdk, &place, run).await.unwrap()
+    }
+
+    pub(super) async fn list(&self) -> Result<Ending, Diagnostic> {
+        let run = Run::new(Events::discarded(), Settings::default());
+        let mut ending = list::show(&[&self.ground(&run).await], None, &run).await?;
+        ending.problem.take().map_or(Ok(ending), Err)
     }
 
     pub(super) async fn up(&self) -> Result<Ending, Diagnostic> {

@@ -5,6 +5,7 @@ use serde_json::Value;
 
 use super::super::answer::AwsError;
 use super::condition::{self, Context};
+pub(crate) use crate::naming::wildcard_match;
 
 /// What policies say about one action on one resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,34 +88,6 @@ pub(crate) fn resources(statement: &Value) -> impl Iterator<Item = &str> {
 pub(crate) fn names_everyone(statement: &Value) -> bool {
     let principal = &statement["Principal"];
     principal == "*" || one_or_many(&principal["AWS"]).iter().any(|name| name == "*")
-}
-
-/// Whether `text` matches `pattern`, where `*` stands for any text and `?` for any one character.
-pub(crate) fn wildcard_match(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    let (mut at_pattern, mut at_text) = (0, 0);
-    // Where to go on if the text does not fit: behind the last `*`, which then takes one more character.
-    let mut retry: Option<(usize, usize)> = None;
-    while at_text < text.len() {
-        match pattern.get(at_pattern) {
-            Some('*') => {
-                retry = Some((at_pattern + 1, at_text));
-                at_pattern += 1;
-            }
-            Some(expected) if *expected == '?' || *expected == text[at_text] => {
-                at_pattern += 1;
-                at_text += 1;
-            }
-            _ => match &mut retry {
-                Some((behind_star, taken)) => {
-                    *taken += 1;
-                    (at_pattern, at_text) = (*behind_star, *taken);
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[at_pattern..].iter().all(|rest| *rest == '*')
 }
 
 fn statement_covers(statement: &Value, action: &str, resource: &str, context: Option<&Context>) -> Coverage {

@@ -1,0 +1,96 @@
+//! Options of the commands that are about many stacks.
+
+use clap::Args;
+use url::Url;
+
+use super::{LOCAL_PORT, PlaceOptions, values};
+use crate::lifetime::Age;
+use crate::naming::{GatewayTemplate, StackPattern};
+
+#[derive(Debug, Args)]
+pub(crate) struct ListOptions {
+    /// Only stacks whose names fit: 'pr-*'
+    #[arg(long = "match", value_name = "PATTERN")]
+    pub(crate) pattern: Option<StackPattern>,
+
+    #[command(flatten)]
+    pub(crate) account: AccountOptions,
+}
+
+#[derive(Debug, Args)]
+#[group(id = "rule", required = true, multiple = true, args = ["older_than", "expired"])]
+pub(crate) struct SweepOptions {
+    /// Take stacks to which nothing was done for this long, e.g. 3d: neither deployed nor any part of them made
+    ///
+    /// A stack whose '--expires' is still to come, or is 'never', stays.
+    #[arg(long, value_name = "TIME")]
+    pub(crate) older_than: Option<Age>,
+
+    /// Take stacks whose '--expires' has passed
+    ///
+    /// One that was deployed in the last hour stays, as it may be in the making, unless --older-than says that it is old enough.
+    #[arg(long)]
+    pub(crate) expired: bool,
+
+    /// Only stacks whose names fit: 'pr-*'
+    #[arg(long = "match", value_name = "PATTERN")]
+    pub(crate) pattern: Option<StackPattern>,
+
+    /// Delete; otherwise nothing is changed, and what would be deleted is shown
+    #[arg(long, short)]
+    pub(crate) yes: bool,
+
+    /// Also delete objects in the stacks' buckets that something else put there; otherwise such a stack stays, and is a failure
+    #[arg(long)]
+    pub(crate) delete_foreign_objects: bool,
+
+    #[command(flatten)]
+    pub(crate) account: AccountOptions,
+}
+
+/// Which account and regions, and as whom.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Where")]
+pub(crate) struct AccountOptions {
+    /// The AWS region, e.g. eu-central-1; may be repeated; otherwise AWS_REGION or the profile's
+    #[arg(id = "region", long, value_name = "REGION", value_parser = values::region)]
+    pub(crate) regions: Vec<String>,
+
+    /// Every region in which the account has a bucket or a role of a stack
+    #[arg(long, conflicts_with = "region")]
+    pub(crate) all_regions: bool,
+
+    /// The profile of the AWS configuration files; otherwise AWS_PROFILE, or the default chain of credentials
+    #[arg(long, value_name = "NAME", conflicts_with = "local")]
+    pub(crate) profile: Option<String>,
+
+    /// Send every AWS call to this http(s) URL: an emulator, e.g. http://127.0.0.1:5013; otherwise AWS_ENDPOINT_URL, or AWS itself
+    #[arg(long, value_name = "URL", value_parser = values::endpoint, conflicts_with = "local")]
+    pub(crate) endpoint_url: Option<Url>,
+
+    /// Where that emulator has its WebSocket APIs: a ws(s) URL with {api} and {stage} in it
+    #[arg(long, value_name = "TEMPLATE", conflicts_with = "local")]
+    pub(crate) gateway_url: Option<GatewayTemplate>,
+
+    /// Work on the local AWS of this machine: no account, no credentials, no network
+    #[arg(long)]
+    pub(crate) local: bool,
+
+    /// The local AWS's port on 127.0.0.1
+    #[arg(long, value_name = "PORT", default_value_t = LOCAL_PORT)]
+    pub(crate) port: u16,
+}
+
+impl AccountOptions {
+    /// The same for one region.
+    pub(crate) fn place(&self, region: Option<String>) -> PlaceOptions {
+        PlaceOptions {
+            region,
+            profile: self.profile.clone(),
+            endpoint_url: self.endpoint_url.clone(),
+            gateway_url: self.gateway_url.clone(),
+            local: self.local,
+            port: self.port,
+        }
+    }
+}
