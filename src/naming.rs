@@ -1,6 +1,7 @@
 //! Every name, ARN, tag and URL of a stack. Nothing else formats names, so that `up`, `teardown` and a reader of the AWS
 //! console always agree on what belongs to whom.
 
+mod account;
 mod partition;
 mod patterns;
 mod role_path;

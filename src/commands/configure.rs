@@ -41,7 +41,7 @@ pub(super) fn role(role: &RoleOptions) -> RoleSettings {
     RoleSettings { path: role.role_path.clone(), permissions_boundary: role.permissions_boundary.clone() }
 }
 
-fn target(place: &PlaceOptions) -> Target {
+pub(super) fn target(place: &PlaceOptions) -> Target {
     if place.local {
         Target::Local { port: place.port, region: place.region.clone() }
     } else {

@@ -4,6 +4,7 @@
 mod build;
 mod configure;
 mod cost;
+mod doctor;
 mod elsewhere;
 mod local;
 mod local_aws;
@@ -94,6 +95,7 @@ pub fn run(cli: &Cli) -> ExitCode {
         Command::Policy(PolicyOptions { stacks: Some(stacks), .. }) => ("policy", Some(stacks)),
         Command::Policy(options) => ("policy", Some(&options.name)),
         Command::Local(_) => ("local", None),
+        Command::Doctor(options) => ("doctor", Some(&options.name)),
         Command::Cost(_) => ("cost", None),
         Command::Build(_) => ("build", None),
     };
@@ -160,6 +162,7 @@ async fn carry_out(cli: &Cli, run: &Run) -> Ending {
         Command::Teardown(options) => teardown::run(options, cli.output.output, run).await.into(),
         Command::Policy(options) => policy::run(options, run).await.into(),
         Command::Local(options) => local::run(options, run).await.into(),
+        Command::Doctor(options) => doctor::run(options, run).await.into(),
         Command::Cost(options) => cost::run(options, run),
         Command::Build(options) => build::run(options, run).await.into(),
     }

@@ -8,6 +8,7 @@ use jiff::tz::TimeZone;
 use super::Renderer;
 use super::bars::Bars;
 use super::cost::cost;
+use super::finding::finding;
 use super::log_line::log_line;
 use super::printer::Printer;
 use super::terminal::Abilities;
@@ -304,6 +305,10 @@ impl Renderer for Human {
                 // Nothing but the document goes to stdout: it is meant for a file.
                 self.out_all(text::document(document));
                 self.err(&text::document_size(*kind, *characters));
+            }
+            Event::Finding(found) => {
+                self.bars.end_phase();
+                self.out_all(finding(self.out, found));
             }
             Event::Cost(estimate) => self.out_all(cost(self.out, estimate)),
             Event::Ready { outputs, next } => {

@@ -3,6 +3,7 @@
 mod answer;
 mod bars;
 mod cost;
+mod finding;
 mod human;
 mod json;
 mod log_line;

@@ -5,7 +5,8 @@ use super::program::{Program, snapshot};
 #[test]
 fn every_command_explains_its_options() {
     snapshot!("help", Program::new(&["--help"]).run());
-    for command in ["up", "plan", "status", "verify", "logs", "teardown", "cost", "policy", "local", "build"] {
+    for command in ["up", "plan", "status", "verify", "logs", "teardown", "doctor", "cost", "policy", "local", "build"]
+    {
         snapshot!(format!("help-{command}"), Program::new(&[command, "--help"]).run());
     }
 }

@@ -4,6 +4,7 @@
 
 mod bad_days;
 mod cost;
+mod doctor;
 mod help;
 mod lifecycle;
 mod logs;

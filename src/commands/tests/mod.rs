@@ -9,6 +9,7 @@ mod acts;
 mod answers;
 mod bucket;
 mod damage;
+mod doctor;
 mod elsewhere;
 mod fault;
 mod foreign;

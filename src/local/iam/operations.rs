@@ -13,6 +13,7 @@ use super::instance_profiles;
 use super::model::{Role, Store};
 use super::policy::{self, PolicyKind};
 use super::session::unique_id;
+use super::simulation;
 
 const ROLE_NAME_LENGTH: usize = 64;
 const POLICY_NAME_LENGTH: usize = 128;
@@ -29,6 +30,9 @@ pub(super) fn answer(action: &str, result: &str, request_id: &str) -> Answer {
 
 pub(super) fn run(world: &World, form: &Form) -> Result<String, AwsError> {
     let mut state = world.state();
+    if form.action() == "SimulatePrincipalPolicy" {
+        return simulation::simulate(world, &state, form);
+    }
     let store = &mut state.iam;
     match form.action() {
         "CreateRole" => create_role(world, store, form),

@@ -54,9 +54,11 @@ fn run(world: &World, call: &Call, operation: &str) -> Result<Answer> {
     let mut state = world.state();
     match operation {
         "ListBuckets" => return Ok(listing::list_buckets(world, &state.s3, call)),
+        "GetAccountPublicAccessBlock" => return access::get_account_public_access_block(world, &state.s3, call),
         "CreateBucket" => return bucket::create(world, &mut state.s3, &target.bucket, call),
         _ => {}
     }
+    let account_block = state.s3.account_access_block;
     let bucket = owned_bucket(world, &mut state.s3, &target.bucket, call)?;
     access::check_call(world, bucket, call, operation, &target)?;
     match operation {
@@ -91,7 +93,7 @@ fn run(world: &World, call: &Call, operation: &str) -> Result<Answer> {
             Ok(answer::empty(StatusCode::NO_CONTENT))
         }
         "GetBucketPolicy" => access::get_policy(bucket),
-        "PutBucketPolicy" => access::put_policy(world, bucket, &target.bucket, call),
+        "PutBucketPolicy" => access::put_policy(world, account_block, bucket, &target.bucket, call),
         "DeleteBucketPolicy" => {
             bucket.policy = None;
             Ok(answer::empty(StatusCode::NO_CONTENT))
@@ -118,6 +120,12 @@ fn run(world: &World, call: &Call, operation: &str) -> Result<Answer> {
 /// Gives a bucket name to a stranger's account.
 pub(crate) fn seed_foreign_bucket(state: &mut State, name: &str) {
     state.s3.foreign.insert(name.to_owned());
+}
+
+/// Forbids public access in all buckets of the account.
+#[cfg(test)]
+pub(crate) fn seed_account_access_block(state: &mut State) {
+    state.s3.account_access_block = Some(store::PublicAccessBlock::ALL);
 }
 
 /// Puts a bucket of this account into another region.

@@ -17,6 +17,8 @@ pub(crate) struct Store {
     pub(super) foreign: BTreeSet<String>,
     /// Regions of this account's buckets that are not in the local AWS's own.
     pub(super) elsewhere: BTreeMap<String, String>,
+    /// What the account forbids in all its buckets.
+    pub(super) account_access_block: Option<PublicAccessBlock>,
 }
 
 /// One bucket. Ownership is always `BucketOwnerEnforced` (AWS-FACTS E1).
@@ -80,7 +82,7 @@ pub(super) struct PublicAccessBlock {
 
 impl PublicAccessBlock {
     /// What new buckets have (AWS-FACTS E1).
-    const ALL: Self = Self {
+    pub(super) const ALL: Self = Self {
         block_public_acls: true,
         ignore_public_acls: true,
         block_public_policy: true,
