@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 use url::Url;
 
+pub(crate) use account::Principal;
 pub use patterns::StackPattern;
 pub(crate) use patterns::{ANY, Patterns};
 pub use role_path::RolePath;

@@ -45,7 +45,11 @@ pub(super) async fn run(options: &DoctorOptions, run: &Run) -> Result<Ending, Di
     match place::existing(&target, run).await {
         Ok(place) => {
             let sdk = run.unless_interrupted(async { Ok(clients::load(&place.access).await) }).await?;
-            run.unless_interrupted(async { Ok(examine(&sdk, &place, &patient, &mut report).await) }).await?;
+            run.unless_interrupted(async {
+                examine(&sdk, &place, &patient, &mut report).await;
+                Ok(())
+            })
+            .await?;
         }
         Err(problem) if problem.code == Code::Interrupted => return Err(problem),
         Err(problem) => {

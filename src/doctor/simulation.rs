@@ -9,12 +9,13 @@ use super::questions::unasked;
 use super::{Finding, Subject};
 use crate::aws::failure::AwsFailure;
 use crate::engine::context::{Context, Operation, all_pages};
+use crate::naming::Principal;
 use crate::permissions::{Document, Question};
 
 /// Whether the caller may do all that a policy allows.
 pub(crate) async fn permissions(context: &Context, caller: &str, wanted: &Document, hint: &str) -> Finding {
     let subject = Subject::Permissions;
-    let principal = match principal(caller) {
+    let principal = match Principal::of(caller) {
         Principal::Named(arn) => arn,
         Principal::Root => {
             return Finding::warning(
@@ -49,27 +50,6 @@ pub(crate) async fn permissions(context: &Context, caller: &str, wanted: &Docume
     )
 }
 
-enum Principal {
-    Named(String),
-    Root,
-    Unknown,
-}
-
-/// Whose policies are meant by who calls.
-fn principal(caller: &str) -> Principal {
-    let parts: Vec<&str> = caller.splitn(6, ':').collect();
-    let ["arn", partition, service, _, account, resource] = parts[..] else { return Principal::Unknown };
-    match (service, resource.split('/').collect::<Vec<_>>().as_slice()) {
-        ("iam", ["root"]) => Principal::Root,
-        ("iam", ["user", ..]) => Principal::Named(caller.to_owned()),
-        // A role of single sign-on lies under a path that a session does not tell; others seldom do.
-        ("sts", ["assumed-role", role, _]) if !role.starts_with("AWSReservedSSO_") => {
-            Principal::Named(format!("arn:{partition}:iam::{account}:role/{role}"))
-        }
-        _ => Principal::Unknown,
-    }
-}
-
 /// The actions of one statement that are refused on one of its resources.
 async fn ask(context: &Context, principal: &str, question: &Question) -> Result<Vec<String>, AwsFailure> {
     let iam = &context.clients.iam;
@@ -97,32 +77,4 @@ fn is_refused(result: &EvaluationResult) -> bool {
 fn entry(key: &str, value: &str) -> ContextEntry {
     let entry = ContextEntry::builder().context_key_name(key).context_key_values(value);
     entry.context_key_type(ContextKeyTypeEnum::String).build()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn named(caller: &str) -> Option<String> {
-        match principal(caller) {
-            Principal::Named(arn) => Some(arn),
-            _ => None,
-        }
-    }
-
-    #[test]
-    fn a_caller_is_a_user_a_role_root_or_nobody_that_iam_knows() {
-        let user = "arn:aws:iam::123456789012:user/team/me";
-        assert_eq!(named(user).as_deref(), Some(user));
-        let session = "arn:aws-cn:sts::123456789012:assumed-role/deploy/session";
-        assert_eq!(named(session).as_deref(), Some("arn:aws-cn:iam::123456789012:role/deploy"));
-        assert!(matches!(principal("arn:aws:iam::123456789012:root"), Principal::Root));
-        for other in [
-            "",
-            "arn:aws:sts::123456789012:federated-user/me",
-            "arn:aws:sts::123456789012:assumed-role/AWSReservedSSO_Admin_0123/me",
-        ] {
-            assert!(matches!(principal(other), Principal::Unknown), "{other}");
-        }
-    }
 }
