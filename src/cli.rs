@@ -1,6 +1,7 @@
 //! The command line: clap types only. What they mean is decided in [`crate::commands`].
 
 mod cost;
+mod doctor;
 mod fleet;
 mod life;
 mod logs;
@@ -23,6 +24,7 @@ use crate::naming::{GatewayTemplate, RolePath, StackName, StackPattern, StageNam
 use crate::permissions::Purpose;
 
 pub(crate) use cost::CostOptions;
+pub(crate) use doctor::DoctorOptions;
 pub(crate) use fleet::{AccountOptions, ListOptions, SweepOptions};
 pub(crate) use life::{LifeOptions, TagOptions};
 pub(crate) use logs::{LogsOptions, Since};
@@ -60,7 +62,7 @@ pub(crate) fn command() -> clap::Command {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 failed; 2 not a valid command, value or page, or a confirmation is missing;
-3 credentials, region, network or permissions; 4 a resource of that name is not ours;
+3 credentials, region, network or permissions, or a problem that 'doctor' found; 4 a resource of that name is not ours;
 5 'plan --exit-code' found changes; 6 a check of the deployed stack failed; 129, 130, 143 ended by SIGHUP, SIGINT (Ctrl-C), SIGTERM.";
 
 #[derive(Debug, Subcommand)]
@@ -129,6 +131,13 @@ pub(crate) enum Command {
     /// no network; otherwise it is made for the account and region of the credentials that are there. With --github it is the
     /// trust policy of a role for the pipelines of a GitHub repository instead.
     Policy(PolicyOptions),
+
+    /// Find out whether this machine and this account have what 'up' needs
+    ///
+    /// Looks at endpoint, credentials, region, clock, the account's public access block, its limit of parallel runs, permissions and the
+    /// relay's toolchain; each finding is one line, with a remedy where it is not as it should be. What cannot be found out is said, and
+    /// leaves the rest to be found. Changes nothing. The exit code is 3 if 'up' would fail, or make something that does not work.
+    Doctor(DoctorOptions),
 
     /// Show what a stack costs: per call, per month, per million messages
     ///

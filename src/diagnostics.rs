@@ -58,6 +58,8 @@ pub enum Code {
     NotDeployed,
     /// The stack stands, and does not do what it is for.
     CheckFailed,
+    /// `doctor` found that something that `up` needs is not there.
+    NotReady,
     /// The run was interrupted by a signal.
     Interrupted,
     /// A file or socket on this machine failed.
@@ -78,7 +80,9 @@ impl Code {
             | Self::NoRegion
             | Self::Unreachable
             | Self::UnreadableAnswer
-            | Self::AccessDenied => 3,
+            | Self::AccessDenied
+            // What it finds is of this kind for the most part, and what scripts do about it is the same.
+            | Self::NotReady => 3,
             Self::NotOurs | Self::Ambiguous => 4,
             Self::CheckFailed => 6,
             Self::Interrupted => 130,

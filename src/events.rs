@@ -6,6 +6,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::cost::Estimate;
 use crate::diagnostics::Diagnostic;
+use crate::doctor::Finding;
 use crate::engine::outputs::Outputs;
 use crate::engine::plan::{Action, Plan};
 use crate::engine::resource::Address;
@@ -243,6 +244,8 @@ pub enum Event {
     },
     /// A line of the relay's log (`logs`, `up --local`).
     RelayLog(LogEntry),
+    /// Something that `up` needs was looked at (`doctor`).
+    Finding(Finding),
     /// What a stack costs (`cost`).
     Cost(Estimate),
     /// A command ended.

@@ -7,6 +7,7 @@ pub(crate) mod commands;
 pub mod config;
 pub mod cost;
 pub mod diagnostics;
+pub mod doctor;
 pub(crate) mod engine;
 pub mod events;
 pub mod fleet;

@@ -1,6 +1,7 @@
 //! Every name, ARN, tag and URL of a stack. Nothing else formats names, so that `up`, `teardown` and a reader of the AWS
 //! console always agree on what belongs to whom.
 
+mod account;
 mod partition;
 mod patterns;
 mod role_path;
@@ -18,6 +19,7 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 use url::Url;
 
+pub(crate) use account::Principal;
 pub use patterns::StackPattern;
 pub(crate) use patterns::{ANY, Patterns};
 pub use role_path::RolePath;

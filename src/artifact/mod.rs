@@ -145,6 +145,29 @@ pub(crate) async fn at_hand(request: &BuildRequest) -> Result<Option<Artifact>, 
     Ok(cache.get(&sources.key(&toolchain)?, request.target))
 }
 
+/// How near an artifact is.
+pub(crate) enum Readiness {
+    /// Brought along, or made before.
+    AtHand(Artifact),
+    /// All that it takes to build it is here.
+    Buildable {
+        /// For what the compiler would build.
+        triple: String,
+    },
+}
+
+/// Whether there is an artifact, or could be; builds nothing.
+pub(crate) async fn readiness(request: &BuildRequest) -> Result<Readiness, ArtifactError> {
+    if let Some(artifact) = at_hand(request).await? {
+        return Ok(Readiness::AtHand(artifact));
+    }
+    let sources = Sources::locate()?;
+    Cache::locate()?;
+    let toolchain = Toolchain::find(&sources, request.target).await?;
+    toolchain.linker(&sources).await?;
+    Ok(Readiness::Buildable { triple: toolchain.triple().to_owned() })
+}
+
 async fn compile(
     sources: &Sources,
     cache: &Cache,

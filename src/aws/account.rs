@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use aws_config::SdkConfig;
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use tokio_util::sync::CancellationToken;
 
@@ -27,7 +28,7 @@ pub(crate) struct Account {
 
 /// Checks credentials and region, in this order: whoever has neither needs credentials first.
 pub(crate) async fn identify(config: &SdkConfig, clients: &Clients) -> Result<Account, Diagnostic> {
-    require_credentials(config).await?;
+    credentials(config).await?;
     let region = config.region().map(|region| Region(region.to_string())).ok_or_else(|| {
         Diagnostic::new(
             Code::NoRegion,
@@ -72,7 +73,8 @@ pub(crate) async fn identify(config: &SdkConfig, clients: &Clients) -> Result<Ac
     Ok(Account { id: AccountId(id.to_owned()), partition: Partition(partition.to_owned()), region, caller })
 }
 
-async fn require_credentials(config: &SdkConfig) -> Result<(), Diagnostic> {
+/// What signs the calls.
+pub(crate) async fn credentials(config: &SdkConfig) -> Result<Credentials, Diagnostic> {
     let missing = |message: String| {
         let failure = AwsFailure {
             service: "sts",
@@ -89,7 +91,7 @@ async fn require_credentials(config: &SdkConfig) -> Result<(), Diagnostic> {
         return missing("no credential provider is configured".to_owned());
     };
     match tokio::time::timeout(CREDENTIALS_TIMEOUT, provider.provide_credentials()).await {
-        Ok(Ok(_)) => Ok(()),
+        Ok(Ok(credentials)) => Ok(credentials),
         Ok(Err(error)) => missing(in_plain_words(super::failure::causes(&error))),
         Err(_) => missing(format!("nothing provided any within {} s", CREDENTIALS_TIMEOUT.as_secs())),
     }

@@ -32,7 +32,7 @@ enum Holds {
 
 /// What AWS never leaves out, by operation: an empty list, too, is there. An operation that is not listed is not asked for more
 /// than a whole body.
-const HOLDS: [(&str, Holds); 40] = [
+const HOLDS: [(&str, Holds); 42] = [
     ("GetApis", Holds::Json("items")),
     ("GetIntegrations", Holds::Json("items")),
     ("GetRoutes", Holds::Json("items")),
@@ -52,6 +52,8 @@ const HOLDS: [(&str, Holds); 40] = [
     ("UpdateFunctionCode", Holds::Json("FunctionName")),
     ("UpdateFunctionConfiguration", Holds::Json("FunctionName")),
     ("AddPermission", Holds::Json("Statement")),
+    ("GetAccountSettings", Holds::Json("AccountLimit")),
+    ("SimulatePrincipalPolicy", Holds::Xml("EvaluationResults")),
     ("DescribeLogGroups", Holds::Json("logGroups")),
     ("FilterLogEvents", Holds::Json("events")),
     ("ListTagsForResource", Holds::Document),

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderName, USER_AGENT};
+use http::header::{CONNECTION, CONTENT_TYPE, DATE, HOST, HeaderName, USER_AGENT};
 use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
@@ -73,6 +73,8 @@ pub(crate) enum NoWebSocket {
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     pub(crate) content_type: String,
+    /// When it was made, by the clock over there.
+    pub(crate) date: Option<String>,
     pub(crate) body: Bytes,
 }
 
@@ -129,8 +131,9 @@ impl Visitor {
                 let (status, headers) = (answer.status(), answer.headers().clone());
                 let body = Limited::new(answer.into_body(), LARGEST_BODY).collect().await;
                 let body = body.map_err(|error| VisitError::Broken(causes(error.as_ref())))?.to_bytes();
-                let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-                Ok(Answer { status, content_type: content_type.unwrap_or_default().to_owned(), body })
+                let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+                let (content_type, date) = (header(CONTENT_TYPE).unwrap_or_default(), header(DATE));
+                Ok(Answer { status, content_type, date, body })
             };
             tokio::pin!(answer);
             tokio::select! {

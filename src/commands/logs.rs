@@ -51,11 +51,14 @@ pub(super) async fn show(session: &Session<'_>, lines: &Lines) -> Result<Ending,
         let further = if lines.follow { "waiting for some" } else { "--since 7d looks further back" };
         events.note(format!("the relay wrote no lines{matching} {}; {further}", lines.since));
     }
+    if !lines.follow {
+        return Ok(Ending::default());
+    }
     let (mut idle, mut is_cut_off) = (0, false);
-    while lines.follow {
+    loop {
         idle = if count == 0 { idle + 1 } else { 0 };
         if retry::unless_cancelled(&session.context.cancel, retry::before_poll(idle)).await.is_none() {
-            break;
+            return Ok(Ending::default());
         }
         count = match look(session, lines, &mut tail).await {
             Ok(count) => {
@@ -74,7 +77,6 @@ pub(super) async fn show(session: &Session<'_>, lines: &Lines) -> Result<Ending,
             Err(failure) => return Err(unread(session, lines, failure)),
         };
     }
-    Ok(Ending::default())
 }
 
 /// Shows what is new, page by page; says how many lines that were.

@@ -5,6 +5,7 @@ mod build;
 mod config;
 mod configure;
 mod cost;
+mod doctor;
 mod elsewhere;
 mod ground;
 mod list;
@@ -110,6 +111,7 @@ pub fn run(invocation: Invocation) -> ExitCode {
         Command::Policy(PolicyOptions { stacks: Some(stacks), .. }) => ("policy", Some(stacks)),
         Command::Policy(options) => ("policy", Some(&options.name)),
         Command::Local(_) => ("local", None),
+        Command::Doctor(options) => ("doctor", Some(&options.name)),
         Command::Cost(_) => ("cost", None),
         Command::Build(_) => ("build", None),
         Command::Config(options) => ("config", Some(&options.stack.name)),
@@ -189,6 +191,7 @@ async fn carry_out(cli: &Cli, run: &Run) -> Ending {
         Command::Sweep(options) => sweep::run(options, run).await.into(),
         Command::Policy(options) => policy::run(options, run).await.into(),
         Command::Local(options) => local::run(options, run).await.into(),
+        Command::Doctor(options) => doctor::run(options, run).await.into(),
         Command::Cost(options) => cost::run(options, run),
         Command::Build(options) => build::run(options, run).await.into(),
         Command::Config(_) => config::run(run),

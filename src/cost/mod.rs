@@ -151,6 +151,9 @@ impl Usage {
     }
 }
 
+/// What it is, what AWS asks for it, and how much of it a usage is.
+type Billed<'a> = (&'static str, Price, &'a dyn Fn(Usage) -> f64);
+
 /// Multiplies and adds.
 pub(crate) fn estimate(region: &str, assumptions: Assumptions) -> Estimate {
     let prices = prices::of(region);
@@ -163,7 +166,7 @@ pub(crate) fn estimate(region: &str, assumptions: Assumptions) -> Estimate {
         .plus(Usage::of_a_tab(assumptions.minutes, assumptions.page_files).times(TABS));
     let open_tab = Usage::of_a_tab(MINUTES_PER_MONTH, assumptions.page_files);
     let month = call.times(f64::from(assumptions.calls)).plus(open_tab.times(f64::from(assumptions.open_tabs)));
-    let billed: [(&'static str, Price, &dyn Fn(Usage) -> f64); 6] = [
+    let billed: [Billed<'_>; 6] = [
         ("WebSocket messages", prices.message, &|usage| usage.metered_messages),
         ("connection time", prices.connection_minute, &|usage| usage.connection_minutes),
         ("relay runs", prices.run, &|usage| usage.runs),

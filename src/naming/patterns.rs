@@ -102,6 +102,11 @@ impl Patterns {
         format!("arn:{partition}:iam::{account}:role{path}webrtc-aws-{}-{}", self.stacks, self.region)
     }
 
+    /// Any user or role of the account.
+    pub(crate) fn anybody(&self) -> String {
+        format!("arn:{}:iam::{}:*", self.partition, self.account)
+    }
+
     pub(crate) fn function(&self) -> String {
         format!("{}:function:webrtc-aws-{}", self.regional("lambda"), self.stacks)
     }

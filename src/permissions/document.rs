@@ -44,6 +44,32 @@ impl Document {
     }
 }
 
+/// Whether actions are allowed, each on each resource, in a context.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Question {
+    pub(crate) actions: Vec<String>,
+    pub(crate) resources: Vec<String>,
+    pub(crate) context: Vec<(String, String)>,
+}
+
+impl Document {
+    /// What IAM can be asked to find out whether somebody may do all this: one question a statement.
+    pub(crate) fn questions(&self) -> Vec<Question> {
+        let question = |statement: &Statement| {
+            let tests =
+                statement.condition.iter().filter_map(Value::as_object).flat_map(|operators| operators.values());
+            let values = tests.filter_map(Value::as_object).flatten();
+            let context = values.filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())));
+            Question {
+                actions: statement.action.iter().map(|action| (*action).to_owned()).collect(),
+                resources: statement.resource.clone(),
+                context: context.collect(),
+            }
+        };
+        self.statement.iter().map(question).collect()
+    }
+}
+
 /// The least that these purposes need; one statement for each scope.
 pub(crate) fn policy(purposes: &[Purpose], of: &Patterns, boundary: Option<&str>) -> Document {
     let is_needed = |permission: &&Permission| {

@@ -5,7 +5,7 @@ mod document;
 mod table;
 
 pub(crate) use denial::missing;
-pub(crate) use document::{Document, MANAGED_POLICY_LIMIT, github_trust, policy};
+pub(crate) use document::{Document, MANAGED_POLICY_LIMIT, Question, github_trust, policy};
 #[cfg(test)]
 pub(crate) use table::{LEFT_OUT, TABLE};
 
@@ -28,6 +28,8 @@ pub(crate) enum Purpose {
     List,
     /// 'sweep': 'list' and 'teardown'
     Sweep,
+    /// What only 'doctor' asks for; without it, 'doctor' says what it could not ask
+    Doctor,
 }
 
 impl Purpose {
@@ -92,6 +94,10 @@ pub(crate) enum Scope {
     /// Lists of the whole account, which tell that the stack stands in another region. Without them commands say that they did not
     /// look.
     OtherRegions,
+    /// What the account is set to, for 'doctor'.
+    AccountSettings,
+    /// Whoever calls, whose rights 'doctor' asks about.
+    Caller,
     /// The stack's role, wherever its relay runs; a role of a stack that is called like it and a bit more may look the same.
     RoleInAnyRegion,
 }
@@ -119,6 +125,8 @@ impl Scope {
             Self::SuperfluousApiParts => "DeleteApiParts",
             Self::Api => "TaggedApi",
             Self::OtherRegions => "FindStackInOtherRegions",
+            Self::AccountSettings => "ReadAccountSettings",
+            Self::Caller => "AskAboutCaller",
             Self::RoleInAnyRegion => "FindRoleInAnyRegion",
         }
     }
@@ -154,7 +162,8 @@ impl Scope {
                 "/apis/*/deployments/*",
             ]),
             Self::Api => paths(&["/apis/*"]),
-            Self::OtherRegions | Self::Functions => vec![ANY.to_owned()],
+            Self::OtherRegions | Self::Functions | Self::AccountSettings => vec![ANY.to_owned()],
+            Self::Caller => vec![of.anybody()],
             Self::RoleInAnyRegion => of.role_in_any_region(),
         }
     }

@@ -2,9 +2,9 @@
 //! any single one some command fails and names the action, or, in `OtherRegions`, says what it did not look at.
 
 use super::Scope::{
-    self, Api, ApiParts, ApiTagging, ApiTags, Apis, Bucket, Function, Functions, LogGroup, LogGroupTags, LogGroups,
-    NewApi, NewApiParts, Objects, OtherRegions, PassedRole, Role, RoleByName, RoleInAnyRegion, RoleRights,
-    SuperfluousApiParts,
+    self, AccountSettings, Api, ApiParts, ApiTagging, ApiTags, Apis, Bucket, Caller, Function, Functions, LogGroup,
+    LogGroupTags, LogGroups, NewApi, NewApiParts, Objects, OtherRegions, PassedRole, Role, RoleByName, RoleInAnyRegion,
+    RoleRights, SuperfluousApiParts,
 };
 use super::{Permission, Purpose, When};
 
@@ -15,6 +15,7 @@ const EVERYBODY_AND_LIST: &[Purpose] = &[Purpose::ReadOnly, Purpose::Up, Purpose
 const LIST: &[Purpose] = &[Purpose::List];
 /// `status` and `teardown`, where they found nothing, and `list`.
 const SEARCHERS: &[Purpose] = &[Purpose::ReadOnly, Purpose::Teardown, Purpose::List];
+const DOCTOR: &[Purpose] = &[Purpose::Doctor];
 const UP: &[Purpose] = &[Purpose::Up];
 const TEARDOWN: &[Purpose] = &[Purpose::Teardown];
 const WRITERS: &[Purpose] = &[Purpose::Up, Purpose::Teardown];
@@ -147,6 +148,9 @@ pub(crate) const TABLE: &[Permission] = &[
     row(Api, "apigateway:DELETE", WRITERS, &["apigateway:DeleteApi", "apigateway:DeleteStage"]),
     row(OtherRegions, "s3:ListAllMyBuckets", SEARCHERS, &["s3:ListBuckets"]),
     row(OtherRegions, "iam:ListRoles", SEARCHERS, &["iam:ListRoles"]),
+    row(AccountSettings, "s3:GetAccountPublicAccessBlock", DOCTOR, &["s3control:GetPublicAccessBlock"]),
+    row(AccountSettings, "lambda:GetAccountSettings", DOCTOR, &["lambda:GetAccountSettings"]),
+    row(Caller, "iam:SimulatePrincipalPolicy", DOCTOR, &["iam:SimulatePrincipalPolicy"]),
 ];
 
 /// Calls of the product that the policy leaves out, and why.

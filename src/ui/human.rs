@@ -9,6 +9,7 @@ use super::Renderer;
 use super::bars::Bars;
 use super::code;
 use super::cost::cost;
+use super::finding::finding;
 use super::fleet;
 use super::log_line::log_line;
 use super::printer::Printer;
@@ -356,6 +357,10 @@ impl Renderer for Human {
                 // Nothing but the document goes to stdout: it is meant for a file.
                 self.out_all(text::document(document));
                 self.err(&text::document_size(*kind, *characters));
+            }
+            Event::Finding(found) => {
+                self.bars.end_phase();
+                self.out_all(finding(self.out, found));
             }
             Event::Cost(estimate) => self.out_all(cost(self.out, estimate)),
             Event::Ready { outputs, next } => {

@@ -4,6 +4,7 @@ mod answer;
 mod bars;
 mod code;
 mod cost;
+mod finding;
 mod fleet;
 mod github;
 mod human;

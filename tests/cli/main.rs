@@ -5,6 +5,7 @@
 mod bad_days;
 mod comfort;
 mod cost;
+mod doctor;
 #[path = "../support/events.rs"]
 #[allow(unreachable_pub, reason = "other tests share it")]
 mod events;

@@ -10,6 +10,7 @@ mod answers;
 mod bucket;
 mod damage;
 mod demands;
+mod doctor;
 mod elsewhere;
 mod fault;
 mod fleet;

@@ -173,7 +173,7 @@ impl Scenario {
     async fn run(self, rig: &Rig) -> Result<Ending, Diagnostic> {
         match self.purpose() {
             _ if self == Self::Logs => Act::Logs.run(rig).await.ended(),
-            Purpose::ReadOnly | Purpose::Logs => rig.plan().await,
+            Purpose::ReadOnly | Purpose::Logs | Purpose::Doctor => rig.plan().await,
             Purpose::Up => rig.up().await,
             Purpose::Teardown => rig.teardown().await,
             Purpose::List => rig.list().await,

@@ -76,6 +76,7 @@ fn s3(call: &Call, operation: &str) -> Option<Vec<Need>> {
         None => format!("s3:{action}"),
     };
     let (action, resource) = match operation {
+        "GetAccountPublicAccessBlock" => ("s3:GetAccountPublicAccessBlock".to_owned(), "*".to_owned()),
         "ListBuckets" => ("s3:ListAllMyBuckets".to_owned(), "*".to_owned()),
         "HeadBucket" | "ListObjectsV2" => ("s3:ListBucket".to_owned(), bucket.clone()),
         "ListObjectVersions" => ("s3:ListBucketVersions".to_owned(), bucket.clone()),
@@ -166,6 +167,7 @@ fn iam(world: &World, account: Account<'_>, call: &Call, operation: &str) -> Opt
     let current = standing.and_then(|standing| standing.permissions_boundary.as_deref());
     let plain = Context::default();
     let context = match operation {
+        "SimulatePrincipalPolicy" => return Some(vec![need(action, field("PolicySourceArn").unwrap_or_default())]),
         "ListRoles" => return Some(vec![need(action, format!("arn:aws:iam::{}:role/", account.id))]),
         "CreateInstanceProfile"
         | "DeleteInstanceProfile"

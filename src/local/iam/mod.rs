@@ -7,6 +7,7 @@ mod model;
 mod operations;
 pub(crate) mod policy;
 mod session;
+mod simulation;
 
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ const OPERATIONS: &[Operation] = &[
     Operation::write("UpdateAssumeRolePolicy"),
     Operation::write("TagRole"),
     Operation::write("UntagRole"),
+    Operation::read("SimulatePrincipalPolicy"),
     Operation::read("ListRoleTags"),
     Operation::write("PutRolePolicy"),
     Operation::read("GetRolePolicy"),

@@ -14,6 +14,7 @@ use super::instance_profiles;
 use super::model::{Role, Store};
 use super::policy::{self, PolicyKind};
 use super::session::unique_id;
+use super::simulation;
 
 const ROLE_NAME_LENGTH: usize = 64;
 const POLICY_NAME_LENGTH: usize = 128;
@@ -31,6 +32,9 @@ pub(super) fn answer(action: &str, result: &str, request_id: &str) -> Answer {
 pub(super) fn run(world: &World, operation: Operation, form: &Form) -> Result<String, AwsError> {
     let (manners, now) = (&world.options.manners, world.now());
     let mut state = world.state();
+    if operation.name == "SimulatePrincipalPolicy" {
+        return simulation::simulate(world, &state, form);
+    }
     if operation.is_write {
         return on(world, state.iam.change(now, manners.memory()), form);
     }

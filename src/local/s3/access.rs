@@ -8,27 +8,47 @@ use super::super::call::Call;
 use super::super::iam::policy::{self, Decision, PolicyKind};
 use super::super::world::World;
 use super::super::xml;
-use super::route::Target;
-use super::store::{Bucket, PublicAccessBlock};
+use super::route::{ACCOUNT_ID, Target};
+use super::store::{Bucket, PublicAccessBlock, Store};
 use super::{Result, bad_request, document, input};
 
 const MAXIMUM_POLICY: usize = 20 * 1024;
 
 pub(super) fn get_public_access_block(bucket: &Bucket) -> Result<Answer> {
-    let Some(block) = bucket.public_access_block else {
-        return Err(AwsError::new(
-            StatusCode::NOT_FOUND,
-            "NoSuchPublicAccessBlockConfiguration",
-            "The public access block configuration was not found",
-        ));
+    bucket.public_access_block.map(shown).ok_or_else(no_access_block)
+}
+
+/// The account's own, which is about all of its buckets. S3 Control wraps its errors, as S3 does not.
+pub(super) fn get_account_public_access_block(world: &World, store: &Store, call: &Call) -> Result<Answer> {
+    let error = match store.account_access_block {
+        _ if call.header(ACCOUNT_ID) != Some(world.options.account.as_str()) => {
+            AwsError::new(StatusCode::FORBIDDEN, "AccessDenied", "Access Denied")
+        }
+        Some(block) => return Ok(shown(block)),
+        None => no_access_block(),
     };
+    let content = xml::text("Code", &error.code) + &xml::text("Message", &error.message);
+    let body =
+        xml::element("ErrorResponse", &(xml::element("Error", &content) + &xml::text("RequestId", &call.request_id)));
+    Ok(answer::xml(error.status, "application/xml", &body))
+}
+
+fn no_access_block() -> AwsError {
+    AwsError::new(
+        StatusCode::NOT_FOUND,
+        "NoSuchPublicAccessBlockConfiguration",
+        "The public access block configuration was not found",
+    )
+}
+
+fn shown(block: PublicAccessBlock) -> Answer {
     let settings = [
         xml::text("BlockPublicAcls", block.block_public_acls),
         xml::text("IgnorePublicAcls", block.ignore_public_acls),
         xml::text("BlockPublicPolicy", block.block_public_policy),
         xml::text("RestrictPublicBuckets", block.restrict_public_buckets),
     ];
-    Ok(document("PublicAccessBlockConfiguration", &settings.concat()))
+    document("PublicAccessBlockConfiguration", &settings.concat())
 }
 
 pub(super) fn put_public_access_block(world: &World, bucket: &mut Bucket, call: &Call) -> Result<Answer> {
@@ -51,10 +71,18 @@ pub(super) fn get_policy(bucket: &Bucket) -> Result<Answer> {
     Ok(answer::json(StatusCode::OK, policy))
 }
 
-pub(super) fn put_policy(world: &World, bucket: &mut Bucket, name: &str, call: &Call) -> Result<Answer> {
+/// The stricter of account and bucket counts.
+pub(super) fn put_policy(
+    world: &World,
+    account_block: Option<PublicAccessBlock>,
+    bucket: &mut Bucket,
+    name: &str,
+    call: &Call,
+) -> Result<Answer> {
     let policy = parse_policy(&call.body, name)?;
-    let is_blocked = bucket.public_access_block.is_some_and(|block| block.block_public_policy)
-        || bucket.public_policy_refused_until.is_some_and(|until| world.now() < until);
+    let is_blocked =
+        [account_block, bucket.public_access_block].into_iter().flatten().any(|block| block.block_public_policy)
+            || bucket.public_policy_refused_until.is_some_and(|until| world.now() < until);
     if is_public(&policy) && is_blocked {
         let user = call.principal.arn();
         let message = format!(

@@ -77,9 +77,11 @@ fn run(world: &World, store: &mut Store, call: &Call, operation: &str) -> Result
     let checksums = checksum::verify(&call.headers, &call.body)?;
     match operation {
         "ListBuckets" => return Ok(listing::list_buckets(world, store, call)),
+        "GetAccountPublicAccessBlock" => return access::get_account_public_access_block(world, store, call),
         "CreateBucket" => return bucket::create(world, store, &target.bucket, call),
         _ => {}
     }
+    let account_block = store.account_access_block;
     let bucket = owned_bucket(world, store, &target.bucket, call)?;
     access::check_call(world, bucket, call, operation, &target)?;
     match operation {
@@ -108,7 +110,7 @@ fn run(world: &World, store: &mut Store, call: &Call, operation: &str) -> Result
             Ok(answer::empty(StatusCode::NO_CONTENT))
         }
         "GetBucketPolicy" => access::get_policy(bucket),
-        "PutBucketPolicy" => access::put_policy(world, bucket, &target.bucket, call),
+        "PutBucketPolicy" => access::put_policy(world, account_block, bucket, &target.bucket, call),
         "DeleteBucketPolicy" => {
             bucket.policy = None;
             Ok(answer::empty(StatusCode::NO_CONTENT))
@@ -135,6 +137,12 @@ fn run(world: &World, store: &mut Store, call: &Call, operation: &str) -> Result
 /// Gives a bucket name to a stranger's account.
 pub(crate) fn seed_foreign_bucket(state: &mut State, name: &str) {
     state.s3.foreign.insert(name.to_owned());
+}
+
+/// Forbids public access in all buckets of the account.
+#[cfg(test)]
+pub(crate) fn seed_account_access_block(state: &mut State) {
+    state.s3.account_access_block = Some(store::PublicAccessBlock::ALL);
 }
 
 /// Puts a bucket of this account into another region.

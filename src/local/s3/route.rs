@@ -105,7 +105,15 @@ const ROUTES: &[Route] = &[
     route(Object, "DELETE", "", &["versionId"], Operation::write("DeleteObject")),
 ];
 
+/// S3 Control, which on AWS has a host of its own (AWS-FACTS E1); here its header tells it from an object of that name.
+pub(super) const ACCOUNT_ACCESS: &str = "/v20180820/configuration/publicAccessBlock";
+pub(super) const ACCOUNT_ID: &str = "x-amz-account-id";
+
 pub(super) fn operation(call: &Call) -> Option<Operation> {
+    if call.header(ACCOUNT_ID).is_some() {
+        let is_known = call.path == ACCOUNT_ACCESS && call.method == http::Method::GET && call.query.is_empty();
+        return is_known.then(|| Operation::read("GetAccountPublicAccessBlock"));
+    }
     let target = Target::of(&call.path);
     let level = match (target.bucket.is_empty(), target.key.is_empty()) {
         (true, _) => Service,

@@ -20,6 +20,8 @@ pub(crate) struct Store {
     /// Until when the names of deleted buckets stay taken (AWS-FACTS E3).
     #[serde(skip)]
     pub(super) released_at: BTreeMap<String, Instant>,
+    /// What the account forbids in all its buckets.
+    pub(super) account_access_block: Option<PublicAccessBlock>,
 }
 
 /// One bucket. Ownership is always `BucketOwnerEnforced` (AWS-FACTS E1).
@@ -83,7 +85,7 @@ pub(super) struct PublicAccessBlock {
 
 impl PublicAccessBlock {
     /// What new buckets have (AWS-FACTS E1).
-    const ALL: Self = Self {
+    pub(super) const ALL: Self = Self {
         block_public_acls: true,
         ignore_public_acls: true,
         block_public_policy: true,

@@ -1,0 +1,222 @@
+//! `doctor`: whether this machine and this account have what `up` needs. Reads only, and whatever cannot be found out leaves the rest
+//! to be found.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use aws_config::SdkConfig;
+
+use super::configure;
+use super::place::{self, Place};
+use super::{Ending, Run};
+use crate::artifact::{self, BuildRequest, Readiness};
+use crate::aws::account::{self, Account};
+use crate::aws::clients::{self, Clients};
+use crate::cli::DoctorOptions;
+use crate::config::{RoleSettings, Target};
+use crate::diagnostics::{Code, Diagnostic};
+use crate::doctor::{self, Finding, Subject, Verdict};
+use crate::engine::context::Context;
+use crate::engine::resource::Address;
+use crate::events::{EndpointSource, Event, Phase};
+use crate::lifetime::LastDeploy;
+use crate::naming::{Names, Patterns, Reach, Region, StackName, StageName};
+use crate::permissions::{self, Purpose};
+use jiff::Timestamp;
+
+/// Waits outside of any stack are the account's.
+const ACCOUNT: Address = Address::new("account", "all");
+
+/// What is asked for whom.
+pub(super) struct Patient {
+    pub(super) stack: StackName,
+    pub(super) role: RoleSettings,
+    /// As the command line has it.
+    pub(super) region: Option<String>,
+}
+
+pub(super) async fn run(options: &DoctorOptions, run: &Run) -> Result<Ending, Diagnostic> {
+    run.events.emit(Event::Phase { phase: Phase::Identifying });
+    let target = configure::target(&options.place);
+    let patient = Patient {
+        stack: options.name.clone(),
+        role: configure::role(&options.role),
+        region: options.place.region.clone(),
+    };
+    let mut report = Report { run, problems: Vec::new() };
+    match place::existing(&target, run).await {
+        Ok(place) => {
+            let sdk = run.unless_interrupted(async { Ok(clients::load(&place.access).await) }).await?;
+            run.unless_interrupted(async {
+                examine(&sdk, &place, &patient, &mut report).await;
+                Ok(())
+            })
+            .await?;
+        }
+        Err(problem) if problem.code == Code::Interrupted => return Err(problem),
+        Err(problem) => {
+            report.tell(Finding::problem(Subject::Endpoint, problem.summary, problem.hint));
+            report.unasked(&AT_AWS, "there is nobody to ask", "see above");
+        }
+    }
+    let request = BuildRequest {
+        target: match target {
+            Target::Local { .. } => artifact::Target::Host,
+            Target::Aws { .. } => artifact::Target::Linux(options.arch),
+        },
+        relay: options.relay.clone(),
+    };
+    let relay = run.unless_interrupted(async { Ok(relay(&request).await) }).await?;
+    report.tell(relay);
+    Ok(report.ending())
+}
+
+/// What only AWS can tell.
+const AT_AWS: [Subject; 4] = [Subject::Account, Subject::PublicAccess, Subject::Concurrency, Subject::Permissions];
+
+/// The findings so far.
+pub(super) struct Report<'run> {
+    pub(super) run: &'run Run,
+    problems: Vec<Subject>,
+}
+
+impl<'run> Report<'run> {
+    #[cfg(test)]
+    pub(super) fn new(run: &'run Run) -> Self {
+        Self { run, problems: Vec::new() }
+    }
+
+    fn tell(&mut self, finding: Finding) {
+        if matches!(finding.verdict, Verdict::Problem { .. }) && !self.problems.contains(&finding.subject) {
+            self.problems.push(finding.subject);
+        }
+        self.run.events.emit(Event::Finding(finding));
+    }
+
+    fn unasked(&mut self, subjects: &[Subject], why: &str, remedy: &str) {
+        for subject in subjects {
+            self.tell(Finding::unknown(*subject, why, remedy));
+        }
+    }
+
+    pub(super) fn ending(self) -> Ending {
+        if self.problems.is_empty() {
+            self.run.events.note("no problem found");
+            return Ending::default();
+        }
+        let subjects: Vec<_> = self.problems.iter().map(ToString::to_string).collect();
+        let (it, has) = if subjects.len() == 1 { ("a problem", "it has its") } else { ("problems", "each has its") };
+        let problem = Diagnostic::new(
+            Code::NotReady,
+            format!("'up' would have {it} here: {}", subjects.join(", ")),
+            format!("{has} remedy above; then run 'webrtc-aws doctor' again"),
+        );
+        problem.into()
+    }
+}
+
+/// Everything but the relay.
+pub(super) async fn examine(sdk: &SdkConfig, place: &Place, patient: &Patient, report: &mut Report<'_>) {
+    let variable = |name: &str| std::env::var(name).ok();
+    let is_local = place.source == Some(EndpointSource::Local);
+    let overridden = clients::overridden_services(&place.access);
+    doctor::endpoints(sdk.endpoint_url(), place.source, &overridden, variable)
+        .into_iter()
+        .for_each(|finding| report.tell(finding));
+    let credentials = account::credentials(sdk).await;
+    report.tell(match &credentials {
+        Ok(found) => doctor::credentials(found, SystemTime::now(), is_local),
+        Err(problem) => Finding::problem(Subject::Credentials, problem.to_string(), problem.hint.clone()),
+    });
+    let region = sdk.region().map(ToString::to_string);
+    report.tell(doctor::region(region.as_deref(), patient.region.as_deref(), is_local, variable));
+    report.tell(clock(sdk, region.as_deref()).await);
+    if credentials.is_err() || region.is_none() {
+        return report.unasked(&AT_AWS, "not asked without credentials and a region", "see above");
+    }
+    let clients = Clients::new(sdk);
+    let account = match account::identify(sdk, &clients).await {
+        Ok(account) => account,
+        Err(problem) => {
+            report.tell(Finding::problem(Subject::Account, problem.to_string(), problem.hint));
+            return report.unasked(&AT_AWS[1..], "not asked without an account", "see above");
+        }
+    };
+    ask_the_account(sdk, clients, account, patient, report).await;
+}
+
+async fn ask_the_account(
+    sdk: &SdkConfig,
+    clients: Clients,
+    account: Account,
+    patient: &Patient,
+    report: &mut Report<'_>,
+) {
+    let Account { id, partition, region, caller } = account;
+    report.tell(Finding::ok(Subject::Account, format!("{id}, as {caller}")));
+    let (role_path, events) = (patient.role.path.clone(), report.run.events.clone());
+    let reach = match sdk.endpoint_url().map(str::parse) {
+        None => Reach::Aws,
+        Some(Ok(url)) => Reach::Endpoint { url, gateway: None },
+        Some(Err(error)) => {
+            report.tell(Finding::problem(
+                Subject::Endpoint,
+                format!("it is no URL: {error}"),
+                "correct AWS_ENDPOINT_URL",
+            ));
+            return report.unasked(&AT_AWS[1..], "there is nobody to ask", "see above");
+        }
+    };
+    let of = Patterns {
+        stacks: patient.stack.clone().into(),
+        partition: partition.clone(),
+        account: id.clone(),
+        region: region.clone(),
+        role_path: role_path.clone(),
+    };
+    let (stack, stage) = (patient.stack.clone(), StageName::default());
+    let names = Arc::new(Names { stack, stage, partition, account: id, region, reach, role_path });
+    let cancel = report.run.cancel.clone();
+    let deploy = Arc::new(LastDeploy::by(&caller, Timestamp::now()));
+    let context = Context { clients, names, known: Arc::default(), deploy, events, cancel, address: ACCOUNT };
+    report.tell(doctor::public_access(&context).await);
+    report.tell(doctor::concurrency(&context).await);
+    let boundary = patient.role.permissions_boundary.as_deref();
+    let wanted = permissions::policy(&[Purpose::Up], &of, boundary);
+    let hint = format!("webrtc-aws policy {} --for up", patient.stack);
+    report.tell(doctor::permissions(&context, &caller, &wanted, &hint).await);
+}
+
+/// Needs no credentials: whoever answers, and be it with a refusal, says what time it is.
+async fn clock(sdk: &SdkConfig, region: Option<&str>) -> Finding {
+    let url = match (sdk.endpoint_url(), region) {
+        (Some(url), _) => url.to_owned(),
+        (None, Some(region)) => Region(region.to_owned()).sts_url(),
+        (None, None) => return Finding::unknown(Subject::Clock, "not compared without a region", "see above"),
+    };
+    let compared = match url.parse() {
+        Ok(url) => doctor::server_time(&url).await,
+        Err(error) => Err(error.to_string()),
+    };
+    match compared {
+        Ok(server) => doctor::clock(server, SystemTime::now()),
+        Err(error) => Finding::unknown(
+            Subject::Clock,
+            format!("not compared: {url}: {error}"),
+            "check the network, the region's spelling and any AWS_ENDPOINT_URL",
+        ),
+    }
+}
+
+async fn relay(request: &BuildRequest) -> Finding {
+    match artifact::readiness(request).await {
+        Ok(Readiness::AtHand(artifact)) => {
+            let source = if request.relay.is_some() { "given" } else { "built already" };
+            Finding::ok(Subject::Relay, format!("{source}, for {}", artifact.architecture))
+        }
+        Ok(Readiness::Buildable { triple }) => {
+            Finding::ok(Subject::Relay, format!("not built yet; the toolchain for {triple} is here"))
+        }
+        Err(error) => Finding::problem(Subject::Relay, error.to_string(), error.hint()),
+    }
+}
