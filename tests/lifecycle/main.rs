@@ -12,6 +12,7 @@ mod damage;
 mod faults;
 mod foreign;
 mod interruption;
+mod preview;
 mod protocol;
 mod verify;
 mod whole;
