@@ -86,12 +86,21 @@ impl Bucket {
             .doing(|| format!("tag the bucket {name}"))
     }
 
+    /// Never puts tags without the owner's: an answer that leaves it out, of a bucket that was just seen with it, is not to be
+    /// believed, and neither is what else it leaves out.
     async fn add_tags(&self, context: &Context, more: HashMap<String, String>) -> Result<(), Diagnostic> {
-        let found = self.tags(context).await.doing(|| format!("read the tags of the bucket {}", self.name()))?;
-        let mut tags = match found {
-            Some(tags) => tags,
-            // Made a moment ago, and not shown yet: it must not lose the tag that makes it ours.
-            None => as_tags(context, context.tags(&BTreeMap::new()))?,
+        let name = self.name();
+        let shown = context.until("the bucket's tags do not show", TAGS_SHOWN, || async {
+            let found = self.tags(context).await.doing(|| format!("read the tags of the bucket {name}"))?;
+            let is_ours = |tags: &Vec<Tag>| context.ownership(tags.iter().map(|tag| (tag.key(), tag.value()))).is_ok();
+            Ok(found.filter(is_ours))
+        });
+        let Some(mut tags) = shown.await? else {
+            return Err(Diagnostic::new(
+                Code::Disturbed,
+                format!("something took the tags of the bucket {name} away while this run was working"),
+                "run the same command again: it says whose the bucket is now",
+            ));
         };
         tags.retain(|tag| !more.contains_key(tag.key()));
         tags.extend(as_tags(context, more)?);

@@ -6,7 +6,8 @@ use std::fs;
 use aws_sdk_s3::types::{Tag, Tagging};
 use serde_json::Value;
 
-use crate::support::program::Run;
+use crate::support::program::{Machine, Run};
+use crate::support::proxy::{Moment, Proxy, Target};
 use crate::{Stack, World};
 
 const EXPIRES: &str = "webrtc-aws:expires";
@@ -65,9 +66,12 @@ impl World {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_the_nightly_sweep_nothing_of_any_preview_is_left() {
-    let world = World::new().await;
+    let mut world = World::new().await;
     let nothing = world.bytes();
-    let faults = world.account.aws.faults();
+    // Holds calls for as long as it takes.
+    let proxy = Proxy::start(&world.account.aws.endpoint()).await;
+    world.machine = Machine::at(proxy.endpoint.clone());
+    let hold = |service, operation| proxy.hold(&Target::nth(1, service, operation), Moment::Before);
     let page = tempfile::tempdir().unwrap();
     let client = page.path().to_str().unwrap();
     let push = |text: &str| fs::write(page.path().join("index.html"), text).unwrap();
@@ -88,41 +92,36 @@ async fn after_the_nightly_sweep_nothing_of_any_preview_is_left() {
 
     // Closed while a third push is on its way: the file comes to a bucket that is gone.
     push("four");
-    let mut hits = faults.hits();
-    faults.add("s3:PutObject#1=latency:20s".parse().unwrap());
+    let held = hold("s3", "PUT */index.html");
     let late = world.machine.start(&up("pr-7"));
-    hits.recv().await.unwrap();
+    let held = held.await.unwrap();
     world.machine.succeed(&["teardown", "pr-7", "--yes"]).await;
+    held.release();
     let late = late.end().await;
     assert_eq!((late.code, late.problem()["code"].as_str()), (Some(1), Some("disturbed")), "{late}");
-    faults.clear();
     assert_eq!(told(&world.list().await, "stacks", "missing").len(), 1, "the close has won");
 
     // Closed before the first deploy has begun to write: it finds nothing, and the deploy makes the whole stack after it.
-    let mut hits = faults.hits();
-    faults.add("apigateway:GetApis#1=latency:20s".parse().unwrap());
+    let held = hold("apigateway", "GET apis?maxResults");
     let orphan = world.machine.start(&up("pr-10"));
-    hits.recv().await.unwrap();
+    let held = held.await.unwrap();
     let closed = world.machine.succeed(&["teardown", "pr-10", "--yes"]).await;
     assert_eq!(closed.finished()["changed"], false, "{closed}");
+    held.release();
     let orphan = orphan.end().await;
     assert_eq!(orphan.code, Some(0), "{orphan}");
-    faults.clear();
 
     // A deploy that was cancelled, and a close that was.
-    for (stack, place, cancelled) in [
-        ("pr-8", "lambda:CreateFunction#1=hang", &up("pr-8")[..]),
-        ("pr-9", "iam:DeleteRole#1=hang", &["teardown", "pr-9", "--yes"]),
-    ] {
-        if cancelled[0] == "teardown" {
-            world.machine.succeed(&up("pr-9")).await;
-        }
-        let mut hits = faults.hits();
-        faults.add(place.parse().unwrap());
+    world.machine.succeed(&up("pr-9")).await;
+    for (service, operation, cancelled) in
+        [("lambda", "POST functions", &up("pr-8")[..]), ("iam", "DeleteRole", &["teardown", "pr-9", "--yes"])]
+    {
+        let held = hold(service, operation);
         let run = world.machine.start(cancelled);
-        hits.recv().await.unwrap_or_else(|error| panic!("{stack}: {error}"));
+        let held = held.await.unwrap();
         run.kill().await;
-        faults.clear();
+        drop(held);
+        proxy.quiet().await;
     }
 
     let list = world.list().await;
