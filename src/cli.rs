@@ -419,6 +419,14 @@ pub(crate) struct PolicyOptions {
     pub(crate) subject: String,
 }
 
+/// `--manners`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MannersChoice {
+    None,
+    Mild,
+    Worst,
+}
+
 #[derive(Debug, Args)]
 pub(crate) struct LocalOptions {
     /// The port to listen on; 0 takes a free one
@@ -444,6 +452,13 @@ pub(crate) struct LocalOptions {
     /// Answer every call this much later, e.g. 40ms or 2s
     #[arg(long, value_name = "TIME", value_parser = values::latency)]
     pub(crate) latency: Option<FaultRule>,
+
+    /// How AWS behaves: like a textbook, a little slow, or as badly as it can
+    ///
+    /// 'worst' has everything at once: roles that cannot be assumed yet, reads that show what was before, functions that are pending
+    /// and go slowly, windows of 5 and 30 seconds for some calls, one item a page, new stages that refuse connections.
+    #[arg(long, value_enum, value_name = "HOW", default_value_t = MannersChoice::Mild)]
+    pub(crate) manners: MannersChoice,
 
     /// Make calls go wrong: SERVICE:OPERATION[#N]=FAULT, e.g. 'lambda:CreateFunction#1=throttle'; may be repeated
     ///

@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
-use webrtc_aws::local::Timings;
+use webrtc_aws::local::Manners;
 
 fn is_service_frame(text: &str, message: &str) -> bool {
     // Spacing as API Gateway has it (AWS-FACTS A4).
@@ -258,8 +258,8 @@ async fn limits_close_with_their_codes() {
 #[tokio::test]
 async fn idle_and_old_connections_go_away() {
     let brief = Duration::from_millis(300);
-    for timings in [Timings { connection_idle: brief, ..instant() }, Timings { connection_life: brief, ..instant() }] {
-        let (_account, deployed) = relay_account(timings).await;
+    for manners in [Manners { connection_idle: brief, ..instant() }, Manners { connection_life: brief, ..instant() }] {
+        let (_account, deployed) = relay_account(manners).await;
         let mut client = Client::open(&deployed.url).await;
         let frame = client.closed().await.unwrap();
         assert_eq!((u16::from(frame.code), frame.reason.as_str()), (1001, "Going away"));

@@ -14,7 +14,7 @@ use base64::Engine;
 use deployed::{Account, FUNCTION, Plan, STAGE, account, architecture, function_arn, instant, puppet, source_arn};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use webrtc_aws::local::Timings;
+use webrtc_aws::local::Manners;
 
 /// Code and message of the error that a call must end in.
 macro_rules! refused {
@@ -24,8 +24,8 @@ macro_rules! refused {
     }};
 }
 
-async fn puppet_account(timings: Timings) -> (Account, deployed::Deployed) {
-    let account = account(timings).await;
+async fn puppet_account(manners: Manners) -> (Account, deployed::Deployed) {
+    let account = account(manners).await;
     let plan = Plan { zip: puppet(), variables: &[("KEPT", "1")], routes: &[("$default", true)], timeout: 10 };
     let deployed = account.deploy(&plan).await;
     (account, deployed)
@@ -80,7 +80,7 @@ async fn lists_come_in_pages() {
 
 #[tokio::test]
 async fn parallel_writes_to_one_api_conflict() {
-    let account = account(Timings { api_write: Duration::from_millis(200), ..instant() }).await;
+    let account = account(Manners { api_write: Duration::from_millis(200), ..instant() }).await;
     let (one, other) = (account.create_api().await, account.create_api().await);
     let integrate = async |api: &str| {
         let create = account.gateway.create_integration().api_id(api).integration_method("POST");
@@ -176,7 +176,7 @@ async fn updates_merge_and_empty_text_clears() {
 
 #[tokio::test]
 async fn a_deployment_may_take_its_time() {
-    let account = account(Timings { deployment_pending: Duration::from_secs(3600), ..instant() }).await;
+    let account = account(Manners { deployment_pending: Duration::from_secs(3600), ..instant() }).await;
     let api = account.create_api().await;
     account.gateway.create_route().api_id(&api).route_key("$default").send().await.unwrap();
     account.deploy_stage(&api).await;
@@ -197,7 +197,7 @@ fn create(
 #[tokio::test]
 async fn lambda_must_be_able_to_assume_the_role() {
     let cannot = "The role defined for the function cannot be assumed by Lambda.";
-    let slow = account(Timings { role_propagation: Duration::from_secs(3600), ..instant() }).await;
+    let slow = account(Manners { role_propagation: Duration::from_secs(3600), ..instant() }).await;
     let role = slow.role(FUNCTION).await;
     assert_eq!(refused!(create(&slow, &role)), ("InvalidParameterValueException".to_owned(), cannot.to_owned()));
     let account = account(instant()).await;
@@ -238,7 +238,7 @@ async fn limits_of_a_function_are_checked() {
 
 #[tokio::test]
 async fn a_pending_function_refuses_changes_and_events() {
-    let account = account(Timings { function_pending: Duration::from_secs(3600), ..instant() }).await;
+    let account = account(Manners { function_pending: Duration::from_secs(3600), ..instant() }).await;
     let role = account.role(FUNCTION).await;
     let created = create(&account, &role).send().await.unwrap();
     assert_eq!(created.state, Some(State::Pending));
@@ -255,7 +255,7 @@ async fn a_pending_function_refuses_changes_and_events() {
 
 #[tokio::test]
 async fn an_update_takes_its_time_and_the_old_version_serves_until_then() {
-    let account = account(Timings { function_update: Duration::from_secs(3600), ..instant() }).await;
+    let account = account(Manners { function_update: Duration::from_secs(3600), ..instant() }).await;
     let role = account.role(FUNCTION).await;
     let created = create(&account, &role).timeout(7).send().await.unwrap();
     let sha256 = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(puppet()));

@@ -14,18 +14,18 @@ use aws_sdk_s3::types::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use webrtc_aws::local::{
-    CallRecord, DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY, Fault, LocalAws, LocalOptions, Service, Timings,
+    CallRecord, DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY, Fault, LocalAws, LocalOptions, Manners, Service,
 };
 
 const ACCOUNT: &str = "000000000000";
 
 async fn start() -> LocalAws {
-    LocalAws::start(LocalOptions { timings: instant(), ..LocalOptions::default() }).await.unwrap()
+    LocalAws::start(LocalOptions { manners: instant(), ..LocalOptions::default() }).await.unwrap()
 }
 
 /// Nothing propagates slowly; the delays have tests of their own, on a paused clock.
-fn instant() -> Timings {
-    Timings { public_access_block_propagation: Duration::ZERO, role_propagation: Duration::ZERO, ..Timings::default() }
+fn instant() -> Manners {
+    Manners { public_access_block_propagation: Duration::ZERO, role_propagation: Duration::ZERO, ..Manners::default() }
 }
 
 async fn config_with(aws: &LocalAws, region: &'static str, key: &str, secret: &str) -> SdkConfig {
@@ -182,7 +182,7 @@ async fn bucket_names_belong_to_their_first_owner() {
 
 #[tokio::test]
 async fn other_regions_want_their_location_constraint() {
-    let options = LocalOptions { region: "eu-west-1".to_owned(), timings: instant(), ..LocalOptions::default() };
+    let options = LocalOptions { region: "eu-west-1".to_owned(), manners: instant(), ..LocalOptions::default() };
     let aws = LocalAws::start(options).await.unwrap();
     let s3 = aws_sdk_s3::Client::new(
         &config_with(&aws, "eu-west-1", DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY).await,

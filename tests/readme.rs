@@ -194,11 +194,11 @@ fn what_the_readme_says_of_permissions_is_what_the_policy_says() {
     // No list by hand, which would be wrong one day.
     assert!(!section.contains("GetBucketPolicy") && !section.contains("CreateFunction"));
     assert!(section.contains("only APIs and stages with the stack's tag"));
-    let all = statements(&["--for", "up", "--for", "teardown", "--for", "read-only"]);
+    let all = statements(&["--for", "up", "--for", "sweep", "--for", "read-only"]);
     for statement in &all {
         let resources = statement["Resource"].to_string();
         let by_tag = statement["Condition"].to_string().contains("webrtc-aws:stack");
-        let searches = ["FindApi", "FindLogGroup", "FindStackInOtherRegions"];
+        let searches = ["FindApi", "FindLogGroup", "FindStackInOtherRegions", "ListFunctions"];
         let searches = searches.contains(&statement["Sid"].as_str().unwrap());
         let parts = resources.contains("/apis/*/") || resources.contains("*/tags*") || statement["Sid"] == "TagNewApi";
         assert!(resources.contains("webrtc-aws-demo") || by_tag || searches || parts, "{statement}");

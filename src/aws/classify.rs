@@ -28,6 +28,8 @@ pub(crate) fn classify(
         // One code for "exists already" and for "two writes at once" (AWS-FACTS B1, B3).
         ("apigateway", "ConflictException") if message.contains("already exists") => FailureClass::AlreadyExists,
         ("apigateway", "ConflictException") => FailureClass::Conflict,
+        // Names a policy that a list did not show yet (AWS-FACTS D).
+        ("iam", "DeleteConflict" | "DeleteConflictException") => FailureClass::InUse,
         ("iam", "ConcurrentModification" | "ConcurrentModificationException") => FailureClass::Conflict,
         // IAM's LimitExceeded is a quota, not a throttle (AWS-FACTS D).
         ("iam", "LimitExceeded" | "LimitExceededException") => FailureClass::Other,
@@ -96,8 +98,14 @@ pub(crate) fn classify(
             | "RequestLimitExceeded"
             | "LimitExceededException"
             | "SlowDown"
-            | "PriorRequestNotComplete",
+            | "PriorRequestNotComplete"
+            | "EC2ThrottledException"
+            | "BandwidthLimitExceeded"
+            | "RequestThrottledException"
+            | "TransactionInProgressException"
+            | "ProvisionedThroughputExceededException",
         ) => FailureClass::Throttled,
+        (_, "RequestTimeout" | "RequestTimeoutException") => FailureClass::Transient,
         _ => match status {
             Some(429) => FailureClass::Throttled,
             Some(500 | 502 | 503 | 504) => FailureClass::Transient,
@@ -197,6 +205,192 @@ mod tests {
             classify("sts", "GetCallerIdentity", Stage::NotSent, None, message, None),
             FailureClass::Credentials
         );
+    }
+
+    /// Every text and code that AWS-FACTS C1, C2, C5, B1, B3, B4, D, E1 and E3 name, as the services answer them.
+    #[test]
+    fn whatever_aws_says_has_its_class() {
+        use FailureClass::*;
+        let put_policy = "User: arn:aws:iam::1:user/x is not authorized to perform: s3:PutBucketPolicy on resource: \"arn:aws:s3:::b\" \
+                          because public policies are blocked by the BlockPublicPolicy block public access setting.";
+        let aborted =
+            "A conflicting conditional operation is currently in progress against this resource. Please try again.";
+        let parameter = "InvalidParameterValueException";
+        let state = |state: &str| {
+            format!(
+                "The operation cannot be performed at this time. The function is currently in the following state: {state}"
+            )
+        };
+        let (pending, deleting) = (state("Pending"), state("Deleting"));
+        for (fact, service, operation, code, message, status, class) in [
+            (
+                "C1",
+                "lambda",
+                "CreateFunction",
+                parameter,
+                "The role defined for the function cannot be assumed by Lambda.",
+                400,
+                NotReady,
+            ),
+            (
+                "C1",
+                "lambda",
+                "CreateFunction",
+                parameter,
+                "The provided execution role does not have permissions to call X on Y",
+                400,
+                NotReady,
+            ),
+            (
+                "C1",
+                "lambda",
+                "CreateFunction",
+                parameter,
+                "Lambda was unable to configure access to your environment variables because the KMS key is invalid for CreateGrant.",
+                400,
+                NotReady,
+            ),
+            (
+                "C1",
+                "lambda",
+                "UpdateFunctionConfiguration",
+                parameter,
+                "InvalidArnException: does not refer to a valid principal",
+                400,
+                NotReady,
+            ),
+            (
+                "C3",
+                "lambda",
+                "CreateFunction",
+                parameter,
+                "Unzipped size must be smaller than 262144000 bytes",
+                400,
+                Other,
+            ),
+            ("C2", "lambda", "UpdateFunctionCode", "ResourceConflictException", &pending, 409, Conflict),
+            ("C2", "lambda", "DeleteFunction", "ResourceConflictException", &deleting, 409, Conflict),
+            (
+                "C2",
+                "lambda",
+                "UpdateFunctionCode",
+                "ResourceConflictException",
+                "An update is in progress for resource: arn",
+                409,
+                Conflict,
+            ),
+            (
+                "C5",
+                "lambda",
+                "AddPermission",
+                "ResourceConflictException",
+                "The function could not be updated due to a concurrent update operation.",
+                409,
+                Conflict,
+            ),
+            (
+                "C5",
+                "lambda",
+                "AddPermission",
+                "ResourceConflictException",
+                "The statement id (X) provided already exists.",
+                409,
+                AlreadyExists,
+            ),
+            (
+                "C5",
+                "lambda",
+                "GetPolicy",
+                "ResourceNotFoundException",
+                "The resource you requested does not exist.",
+                404,
+                NotFound,
+            ),
+            (
+                "B1",
+                "apigateway",
+                "CreateRoute",
+                "ConflictException",
+                "Route with key $connect already exists for this API",
+                409,
+                AlreadyExists,
+            ),
+            ("B1", "apigateway", "CreateStage", "ConflictException", "Stage already exists", 409, AlreadyExists),
+            (
+                "B3",
+                "apigateway",
+                "CreateRoute",
+                "ConflictException",
+                "Unable to complete operation due to concurrent modification. Please try again later.",
+                409,
+                Conflict,
+            ),
+            ("B3", "apigateway", "CreateDeployment", "TooManyRequestsException", "Too Many Requests", 429, Throttled),
+            ("B3", "apigateway", "DeleteApi", "", "Too Many Requests", 429, Throttled),
+            (
+                "B3",
+                "apigateway",
+                "GetApi",
+                "NotFoundException",
+                "Invalid API identifier specified 1:abc",
+                404,
+                NotFound,
+            ),
+            (
+                "B4",
+                "apigateway",
+                "DeleteDeployment",
+                "ConflictException",
+                "Active stages pointing to this deployment must be moved or deleted.",
+                409,
+                Conflict,
+            ),
+            ("D", "iam", "CreateRole", "EntityAlreadyExists", "Role with name x already exists.", 409, AlreadyExists),
+            (
+                "D",
+                "iam",
+                "DeleteRole",
+                "DeleteConflict",
+                "Cannot delete entity, must delete policies first.",
+                409,
+                InUse,
+            ),
+            (
+                "D",
+                "iam",
+                "PutRolePolicy",
+                "ConcurrentModification",
+                "The request was rejected because multiple requests to change this object were submitted simultaneously.",
+                409,
+                Conflict,
+            ),
+            ("D", "iam", "CreateRole", "LimitExceeded", "Cannot exceed quota for RolesPerAccount: 1000", 409, Other),
+            ("D", "iam", "GetRole", "Throttling", "Rate exceeded", 400, Throttled),
+            ("E1", "s3", "PutBucketPolicy", "AccessDenied", put_policy, 403, NotReady),
+            ("E1", "s3", "PutBucketPolicy", "AccessDenied", "Access Denied", 403, NotReady),
+            ("E3", "s3", "CreateBucket", "OperationAborted", aborted, 409, Conflict),
+            ("E3", "s3", "PutBucketPolicy", "OperationAborted", aborted, 409, Conflict),
+            ("E3", "s3", "CreateBucket", "BucketAlreadyOwnedByYou", "you already own it", 409, AlreadyExists),
+            ("E3", "s3", "CreateBucket", "BucketAlreadyExists", "not available", 409, AlreadyExists),
+            ("E4", "s3", "GetBucketTagging", "NoSuchTagSet", "The TagSet does not exist", 404, NotFound),
+            ("F", "s3", "PutObject", "SlowDown", "Please reduce your request rate.", 503, Throttled),
+            (
+                "F",
+                "s3",
+                "PutObject",
+                "RequestTimeout",
+                "Your socket connection to the server was not read from or written to",
+                400,
+                Transient,
+            ),
+            ("F", "lambda", "GetFunction", "EC2ThrottledException", "", 502, Throttled),
+        ] {
+            assert_eq!(
+                answered(service, operation, code, message, status),
+                class,
+                "{fact}: {operation} {code} {message}"
+            );
+        }
     }
 
     #[test]

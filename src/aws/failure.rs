@@ -25,6 +25,8 @@ pub enum FailureClass {
     NotReady,
     /// Another change of the same thing is running: wait and repeat.
     Conflict,
+    /// Something still hangs on it, which has to go first: repeating the call alone will not help.
+    InUse,
     /// Too many calls: wait longer and repeat.
     Throttled,
     /// The answer is missing or was a server error; the call may or may not have taken effect.

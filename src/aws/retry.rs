@@ -1,6 +1,7 @@
 //! The only place that waits and repeats. The SDK's own retries are off: they know few of the classes that matter here, hide
 //! what they wait for, and would repeat a create whose answer was lost (AWS-FACTS F).
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use rand::RngExt;
@@ -43,15 +44,16 @@ fn patience(class: FailureClass, repeat: Repeat) -> Option<Patience> {
         // Windows of 5 to 30 s (AWS-FACTS B3).
         FailureClass::Throttled => patience(500, 8_000, 120),
         FailureClass::Transient | FailureClass::Unreadable if repeat == Repeat::Safe => patience(100, 2_000, 20),
-        FailureClass::Unreachable => patience(100, 500, 2),
+        // Long enough for another attempt after one that met its connect time-out of 4 s.
+        FailureClass::Unreachable => patience(100, 1_000, 6),
         _ => None,
     }
 }
 
 /// A wait that is about to happen.
-#[derive(Debug)]
 pub(crate) struct Waiting<'a> {
-    pub(crate) failure: &'a AwsFailure,
+    /// What is waited for, in words.
+    pub(crate) reason: &'a dyn Display,
     pub(crate) attempt: u32,
     pub(crate) delay: Duration,
 }
@@ -67,8 +69,22 @@ pub(crate) async fn in_grace<T>(cancel: &CancellationToken, call: impl Future<Ou
     }
 }
 
+/// Whatever the classes of the failures: nobody waits longer for one call than this after its first one.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// How often a call failed with one class, and since when.
+#[derive(Clone, Copy, Debug)]
+struct Streak {
+    class: FailureClass,
+    since: Instant,
+    failures: u32,
+}
+
 /// Makes a call until it succeeds, fails for good, its class's deadline passes, or the run is interrupted; the last failure is
 /// what comes back.
+///
+/// Each class has a patience of its own, because a role that cannot be assumed yet says nothing about the throttling before it.
+/// All count from the first failure: a call that hung until its time-out has used up none.
 pub(crate) async fn repeating<T, Call, Answer>(
     repeat: Repeat,
     cancel: &CancellationToken,
@@ -79,7 +95,7 @@ where
     Call: FnMut() -> Answer,
     Answer: Future<Output = Result<T, AwsFailure>>,
 {
-    let started = Instant::now();
+    let mut streaks: Vec<Streak> = Vec::new();
     let mut attempt = 0;
     loop {
         let failure = match call().await {
@@ -88,26 +104,66 @@ where
         };
         attempt += 1;
         let Some(patience) = patience(failure.class, repeat) else { return Err(failure) };
-        let delay = next_delay(patience, attempt);
-        if started.elapsed() + delay > patience.deadline {
+        let now = Instant::now();
+        let began = streaks.first().map_or(now, |first| first.since);
+        let streak = match streaks.iter_mut().find(|streak| streak.class == failure.class) {
+            Some(streak) => {
+                streak.failures += 1;
+                *streak
+            }
+            None => {
+                let streak = Streak { class: failure.class, since: now, failures: 1 };
+                streaks.push(streak);
+                streak
+            }
+        };
+        let delay = next_delay(patience, streak.failures);
+        if now + delay > (streak.since + patience.deadline).min(began + LONGEST) {
             return Err(failure);
         }
-        on_wait(Waiting { failure: &failure, attempt, delay });
+        on_wait(Waiting { reason: &failure, attempt, delay });
         if unless_cancelled(cancel, delay).await.is_none() {
             return Err(AwsFailure { class: FailureClass::Interrupted, ..failure });
         }
     }
 }
 
+/// How much one look costs, and hence how soon the next one comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Look {
+    /// A call.
+    Call,
+    /// All calls of a whole stack.
+    Stack,
+}
+
+impl Look {
+    fn patience(self, deadline: Duration) -> Patience {
+        let (first, longest) = match self {
+            Self::Call => (50, 1_500),
+            Self::Stack => (1_000, 3_000),
+        };
+        Patience { first: Duration::from_millis(first), longest: Duration::from_millis(longest), deadline }
+    }
+}
+
 /// Looks again and again until something asynchronous is over: a function that is Pending, a deployment being made.
-/// `look` answers `None` for "not yet". Ends with `None` when the deadline passes.
-pub(crate) async fn polling<T, E, Look, Answer>(deadline: Duration, mut look: Look) -> Result<Option<T>, E>
+/// `look` answers `None` for "not yet", and `reason` says what is waited for. Ends with `None` when the deadline passes. An
+/// interruption ends the wait at once; the look after it says so, because no call is made any more.
+pub(crate) async fn polling<T, E, Looking, Answer>(
+    kind: Look,
+    deadline: Duration,
+    cancel: &CancellationToken,
+    reason: &str,
+    on_wait: impl Fn(Waiting<'_>),
+    mut look: Looking,
+) -> Result<Option<T>, E>
 where
-    Look: FnMut() -> Answer,
+    Looking: FnMut() -> Answer,
     Answer: Future<Output = Result<Option<T>, E>>,
 {
     let started = Instant::now();
-    let patience = Patience { first: Duration::from_millis(50), longest: Duration::from_millis(1_000), deadline };
+    let patience = kind.patience(deadline);
     let mut attempt = 0;
     loop {
         if let Some(answer) = look().await? {
@@ -118,7 +174,10 @@ where
         if started.elapsed() + delay > deadline {
             return Ok(None);
         }
-        pause(delay).await;
+        on_wait(Waiting { reason: &reason, attempt, delay });
+        if unless_cancelled(cancel, delay).await.is_none() {
+            return look().await;
+        }
     }
 }
 
@@ -244,7 +303,7 @@ mod tests {
         let result = repeating(
             Repeat::Safe,
             &CancellationToken::new(),
-            |waiting| seen.borrow_mut().push((waiting.attempt, waiting.failure.class)),
+            |waiting| seen.borrow_mut().push((waiting.attempt, waiting.reason.to_string())),
             || {
                 calls.set(calls.get() + 1);
                 let answer = if calls.get() < 3 { Err(failure(FailureClass::Conflict)) } else { Ok(()) };
@@ -253,7 +312,8 @@ mod tests {
         )
         .await;
         assert!(result.is_ok());
-        assert_eq!(*seen.borrow(), [(1, FailureClass::Conflict), (2, FailureClass::Conflict)]);
+        let why = failure(FailureClass::Conflict).to_string();
+        assert_eq!(*seen.borrow(), [(1, why.clone()), (2, why)]);
     }
 
     #[tokio::test(start_paused = true)]
@@ -285,7 +345,30 @@ mod tests {
     async fn an_unreachable_endpoint_is_given_up_within_seconds() {
         let (result, _, elapsed) = run(Repeat::Safe, FailureClass::Unreachable, u32::MAX).await;
         assert_eq!(result, Err(FailureClass::Unreachable));
-        assert!(elapsed <= Duration::from_secs(2));
+        assert!(elapsed <= Duration::from_secs(6));
+    }
+
+    /// A connect time-out is 4 s.
+    #[tokio::test(start_paused = true)]
+    async fn one_connect_that_timed_out_does_not_end_a_run() {
+        let (calls, cancel) = (Cell::new(0), CancellationToken::new());
+        let result = repeating(
+            Repeat::OnlyIfNotSent,
+            &cancel,
+            |_| {},
+            || {
+                calls.set(calls.get() + 1);
+                let failures = calls.get();
+                async move {
+                    if failures > 2 {
+                        return Ok(());
+                    }
+                    pause(Duration::from_secs(4)).await;
+                    Err(failure(FailureClass::Unreachable))
+                }
+            },
+        );
+        assert!(result.await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
@@ -303,5 +386,96 @@ mod tests {
         assert_eq!(in_grace(&cancel, std::future::pending::<()>()).await, None);
         assert_eq!(started.elapsed(), GRACE);
         assert_eq!(in_grace(&cancel, std::future::ready(1)).await, Some(1));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_that_hung_until_its_time_out_is_made_again() {
+        let (calls, cancel) = (Cell::new(0), CancellationToken::new());
+        let result = repeating(
+            Repeat::Safe,
+            &cancel,
+            |_| {},
+            || {
+                calls.set(calls.get() + 1);
+                let first = calls.get() == 1;
+                async move {
+                    if first {
+                        pause(Duration::from_secs(120)).await;
+                    }
+                    if first { Err(failure(FailureClass::Transient)) } else { Ok(()) }
+                }
+            },
+        );
+        assert!(result.await.is_ok());
+        assert_eq!(calls.get(), 2);
+    }
+
+    /// Throttled for its whole patience, and only then told that the role is not ready.
+    #[tokio::test(start_paused = true)]
+    async fn one_class_does_not_use_up_the_patience_for_another_but_all_together_end() {
+        let (started, cancel) = (Instant::now(), CancellationToken::new());
+        let result = repeating(
+            Repeat::Safe,
+            &cancel,
+            |_| {},
+            || {
+                let class = match started.elapsed().as_secs() {
+                    0..100 => FailureClass::Throttled,
+                    100..200 => FailureClass::NotReady,
+                    _ => FailureClass::Other,
+                };
+                async move { Err::<(), _>(failure(class)) }
+            },
+        );
+        assert_eq!(result.await.map_err(|failure| failure.class), Err(FailureClass::Other));
+
+        let (started, calls) = (Instant::now(), Cell::new(0));
+        let result = repeating(
+            Repeat::Safe,
+            &cancel,
+            |_| {},
+            || {
+                calls.set(calls.get() + 1);
+                // A minute each, so that no class's own deadline is what ends it.
+                let class = [FailureClass::Throttled, FailureClass::NotReady, FailureClass::Conflict][calls.get() % 3];
+                async move {
+                    pause(Duration::from_secs(40)).await;
+                    Err::<(), _>(failure(class))
+                }
+            },
+        );
+        assert!(result.await.is_err());
+        assert!(started.elapsed() <= LONGEST + Duration::from_secs(80), "{:?}", started.elapsed());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_poll_says_what_it_waits_for_grows_slower_and_ends_at_its_deadline_or_an_interruption() {
+        let (cancel, seen) = (CancellationToken::new(), RefCell::new(Vec::new()));
+        let deadline = Duration::from_secs(30);
+        let poll = |cancel: CancellationToken, limit: u32| {
+            let seen = &seen;
+            async move {
+                let looks = Cell::new(0_u32);
+                let on_wait =
+                    |waiting: Waiting<'_>| seen.borrow_mut().push((waiting.reason.to_string(), waiting.delay));
+                let result = polling(Look::Call, deadline, &cancel, "until it is there", on_wait, || {
+                    looks.set(looks.get() + 1);
+                    if looks.get() == limit {
+                        cancel.cancel();
+                    }
+                    async { Ok::<Option<()>, ()>(None) }
+                });
+                (result.await, looks.get())
+            }
+        };
+        let started = Instant::now();
+        let (result, looks) = poll(cancel.clone(), u32::MAX).await;
+        assert_eq!(result, Ok(None));
+        assert!(started.elapsed() > deadline - Duration::from_secs(2) && started.elapsed() <= deadline);
+        assert!((15..40).contains(&looks), "{looks} looks in 30 s");
+        assert!(seen.borrow().iter().all(|(reason, delay)| reason == "until it is there" && *delay < deadline));
+        let started = Instant::now();
+        assert_eq!(poll(cancel, 3).await, (Ok(None), 4), "one last look, which then says that it is not made any more");
+        assert!(started.elapsed() < Duration::from_secs(1));
     }
 }

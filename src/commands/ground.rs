@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use aws_config::SdkConfig;
 use jiff::Timestamp;
+use tokio::time::Instant;
 
 use super::Run;
 use super::place::{self, Place};
@@ -14,15 +15,11 @@ use crate::cli::AccountOptions;
 use crate::commands::configure;
 use crate::config::{Config, Target};
 use crate::diagnostics::{Code, Diagnostic};
-use crate::engine::context::Context;
-use crate::engine::resource::Address;
+use crate::engine::context::{Context, WHOLE_STACK};
 use crate::events::{EndpointSource, Event, Phase};
 use crate::fleet::Finder;
 use crate::lifetime::LastDeploy;
 use crate::naming::{Names, Reach, Territory};
-
-/// Waits outside of any resource's step are the whole stack's.
-const WHOLE_STACK: Address = Address::new("stack", "all");
 
 pub(super) struct Ground {
     clients: Clients,
@@ -30,6 +27,8 @@ pub(super) struct Ground {
     deploy: Arc<LastDeploy>,
     /// When the run began: ages are counted up to here, so that what was done since then makes a stack young.
     pub(super) now: Timestamp,
+    /// The same on the clock that waits run on.
+    began: Instant,
 }
 
 impl Ground {
@@ -42,6 +41,7 @@ impl Ground {
 
     /// Finds account and region through clients of this configuration.
     pub(super) async fn with(sdk: &SdkConfig, place: &Place, run: &Run) -> Result<Self, Diagnostic> {
+        let began = Instant::now();
         let clients = Clients::new(sdk);
         let account = run.unless_interrupted(account::identify(sdk, &clients)).await?;
         let endpoint = sdk.endpoint_url().map(str::to_owned);
@@ -63,7 +63,7 @@ impl Ground {
         for (variable, url) in clients::overridden_services(&place.access) {
             run.events.warn(format!("{variable} sends the calls of one service to {url}"));
         }
-        Ok(Self { clients, territory: Territory { partition, account: id, region, reach }, deploy, now })
+        Ok(Self { clients, territory: Territory { partition, account: id, region, reach }, deploy, now, began })
     }
 
     /// A run on one stack of it.
@@ -79,7 +79,7 @@ impl Ground {
             cancel: run.cancel.clone(),
             address: WHOLE_STACK,
         };
-        Session { config, context, run }
+        Session { config, context, run, began: self.began }
     }
 
     pub(super) fn finder<'a>(&'a self, run: &'a Run) -> Finder<'a> {

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::local_aws;
 use super::{Ending, Run};
-use crate::cli::LocalOptions;
+use crate::cli::{LocalOptions, MannersChoice};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::events::Event;
-use crate::local;
+use crate::local::{self, Manners};
 use crate::relay_log::LogEntry;
 
 pub(super) async fn run(options: &LocalOptions, run: &Run) -> Result<Ending, Diagnostic> {
@@ -22,7 +22,11 @@ pub(super) async fn run(options: &LocalOptions, run: &Run) -> Result<Ending, Dia
         port: options.port,
         account: options.account.clone(),
         region: options.region.clone(),
-        timings: local::Timings::default(),
+        manners: match options.manners {
+            MannersChoice::None => Manners::none(),
+            MannersChoice::Mild => Manners::default(),
+            MannersChoice::Worst => Manners::worst(),
+        },
         deployer_policy: options.deployer_policy.as_deref().map(read_policy).transpose()?,
         ..local::LocalOptions::default()
     };

@@ -1,6 +1,9 @@
 //! What the commands share: from settings to clients and account, and from there to a graph and what was found of it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::Run;
 use super::ground::Ground;
@@ -8,21 +11,27 @@ use super::place::Place;
 use crate::artifact::{self, Artifact, ArtifactError, BuildRequest};
 use crate::config::{Config, Target};
 use crate::diagnostics::{Code, Diagnostic};
-use crate::engine::context::{Context, Known};
+use crate::engine::context::{Context, Known, SHOWN};
 use crate::engine::graph::Graph;
 use crate::engine::observe::{Observations, observe};
 use crate::engine::outputs::Outputs;
-use crate::engine::plan::{Goal, Plan, plan};
+use crate::engine::plan::{Action, Goal, Plan, plan};
+use crate::engine::resource::Observed;
 use crate::events::{Event, Phase};
 use crate::page::Page;
 use crate::resources::objects::ForeignObjects;
 use crate::stack::{self, Ingredients};
+
+/// What AWS has done before is shown to everybody after this time (AWS-FACTS D: seconds).
+const REST: Duration = Duration::from_secs(4);
 
 /// One run against one account.
 pub(super) struct Session<'run> {
     pub(super) config: Config,
     pub(super) context: Context,
     pub(super) run: &'run Run,
+    /// What other runs did before is done by then, but may not be shown yet.
+    pub(super) began: Instant,
 }
 
 /// What was found, and what is to be done about it.
@@ -76,6 +85,44 @@ impl<'run> Session<'run> {
     /// Looks at everything and plans; the plan is shown.
     pub(super) async fn survey(&self, graph: Graph, goal: Goal) -> Result<Survey, Diagnostic> {
         let observations = self.observe(&graph).await?;
+        self.planned(graph, observations, goal)
+    }
+
+    /// The same for a run that is about to act. A stack with gaps may be one that another run was making or removing a moment ago,
+    /// and AWS may not show that yet: it is looked at again before anything is concluded.
+    pub(super) async fn survey_at_rest(&self, graph: Graph, goal: Goal) -> Result<Survey, Diagnostic> {
+        let mut observations = self.observe(&graph).await?;
+        let found = observations.values().filter(|observed| **observed != Observed::Absent).count();
+        let nothing_is_no_news = found == 0 && goal == Goal::Present;
+        if found < graph.resources().len() && !nothing_is_no_news {
+            let reason = "AWS may not show everything yet that was done a moment ago";
+            self.context.rest_until(self.began + REST, reason).await?;
+            observations = self.run.unless_interrupted(observe(&graph, &self.context, &self.run.cancel)).await?;
+        }
+        self.planned(graph, observations, goal)
+    }
+
+    /// Looks, as if for the first time, until AWS shows what this run did: the next run must not see an older state, and act on it.
+    pub(super) async fn until_shown(&self, graph: &Graph) -> Result<(), Diagnostic> {
+        let left = Mutex::new(Vec::new());
+        let looking = self.context.until("AWS does not show yet what was done", SHOWN, || async {
+            let fresh = self.fresh_context();
+            let observations = observe(graph, &fresh, &self.run.cancel).await?;
+            let plan = plan(graph, &observations, &fresh.known, Goal::Present)?;
+            let steps = plan.steps.iter().filter(|step| step.action != Action::Keep);
+            *left.lock().unwrap_or_else(PoisonError::into_inner) = steps.map(|step| step.address.to_string()).collect();
+            Ok(plan.is_empty().then_some(()))
+        });
+        if self.run.unless_interrupted(looking).await?.is_none() {
+            let left = left.into_inner().unwrap_or_else(PoisonError::into_inner).join(", ");
+            self.run.events.warn(format!(
+                "AWS still shows something else than what was done: {left}; 'plan' says what, and 'up' does it again"
+            ));
+        }
+        Ok(())
+    }
+
+    fn planned(&self, graph: Graph, observations: Observations, goal: Goal) -> Result<Survey, Diagnostic> {
         let plan = plan(&graph, &observations, &self.context.known, goal)?;
         self.run.events.emit(Event::Planned { plan: plan.clone() });
         Ok(Survey { graph, observations, plan })

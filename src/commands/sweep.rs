@@ -49,7 +49,9 @@ pub(super) async fn sweep(grounds: &[(Target, Ground)], task: &Task, run: &Run) 
             Err(problem) => problems.push(problem),
         }
     }
-    run.events.emit(Event::Judged { stacks: judged, dry: !task.delete });
+    if problems.is_empty() || !judged.is_empty() {
+        run.events.emit(Event::Judged { stacks: judged, dry: !task.delete });
+    }
     let mut changed = false;
     for (target, ground, stack) in doomed.into_iter().filter(|_| task.delete) {
         if run.cancel.is_cancelled() {

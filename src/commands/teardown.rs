@@ -9,7 +9,6 @@ use super::elsewhere;
 use super::place;
 use super::session::{Session, Survey};
 use super::{Ending, Run};
-use crate::aws::retry;
 use crate::cli::{OutputFormat, TeardownOptions};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::apply::apply_absent;
@@ -49,7 +48,7 @@ pub(super) async fn remove(
 ) -> Result<Ending, Diagnostic> {
     let run = session.run;
     let Survey { graph, observations, plan } =
-        session.survey(session.graph_of_nothing(foreign_objects), Goal::Absent).await?;
+        session.survey_at_rest(session.graph_of_nothing(foreign_objects), Goal::Absent).await?;
     // Never a success: it may be this stack's after all, and somebody took its tag away.
     let not_ours = left_alone(&graph, &observations);
     if plan.is_empty() {
@@ -94,14 +93,14 @@ async fn confirm(plan: &Plan, whole: &str, run: &Run) -> Result<(), Diagnostic> 
 async fn nothing_is_left(session: &Session<'_>, graph: &Graph) -> Result<Observations, Diagnostic> {
     session.run.events.emit(Event::Phase { phase: Phase::Verifying });
     let left = Mutex::new(Vec::new());
-    let looking = retry::polling(LAST_SIGHT, || async {
+    let looking = session.context.until("AWS still shows what was deleted", LAST_SIGHT, || async {
         let observations = observe(graph, &session.fresh_context(), &session.run.cancel).await?;
         let ours = |observed: &Observed<_>| matches!(observed, Observed::Owned(_) | Observed::Several(_));
         let found = observations.iter().filter(|(_, observed)| ours(observed));
         let found: Vec<String> = found.map(|(address, _)| address.to_string()).collect();
         let is_over = found.is_empty();
         *left.lock().unwrap_or_else(PoisonError::into_inner) = found;
-        Ok::<_, Diagnostic>(is_over.then_some(observations))
+        Ok(is_over.then_some(observations))
     });
     match session.run.unless_interrupted(looking).await? {
         Some(observations) => Ok(observations),

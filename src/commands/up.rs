@@ -139,18 +139,22 @@ async fn deploy(deployment: Deployment, place: &Place, run: &Run) -> Result<Endi
     Ok(ending)
 }
 
-/// Looks, plans and applies.
+/// Looks, plans, applies, and waits until AWS shows it.
 pub(super) async fn converge(session: &Session<'_>, page: Page, relay: Artifact) -> Result<Ending, Diagnostic> {
     let run = session.run;
-    let survey = session.survey(session.graph(page, Some(relay)), Goal::Present).await?;
+    let survey = session.survey_at_rest(session.graph(page, Some(relay)), Goal::Present).await?;
     run.events.emit(Event::Phase { phase: Phase::Applying });
     if !survey.plan.is_empty() {
         websocket_api::record_deploy(&session.context).await?;
     }
     let outcome = apply_present(&survey.graph, &session.context, &survey.observations, &run.cancel).await;
+    let mut problem = outcome.problem;
+    if problem.is_none() && outcome.changed {
+        problem = session.until_shown(&survey.graph).await.err();
+    }
     // A half-made stack offers nothing.
-    let outputs = if outcome.problem.is_none() { session.outputs() } else { None };
-    Ok(Ending { changed: outcome.changed, outputs, problem: outcome.problem, ..Ending::default() })
+    let outputs = if problem.is_none() { session.outputs() } else { None };
+    Ok(Ending { changed: outcome.changed, outputs, problem, ..Ending::default() })
 }
 
 fn next_steps(config: &Config, stays: bool) -> Vec<String> {

@@ -3,18 +3,20 @@
 use std::collections::{BTreeMap, HashMap};
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::observe::interrupted;
 use super::resource::Address;
 use crate::aws::clients::Clients;
 use crate::aws::failure::{AwsFailure, FailureClass};
-use crate::aws::retry::{self, Repeat};
+use crate::aws::retry::{self, Look, Repeat, Waiting};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::events::{Event, Events};
 use crate::lifetime::{Expiry, LastDeploy};
@@ -98,6 +100,12 @@ impl Operation {
     }
 }
 
+/// AWS shows a write to every reader within seconds (AWS-FACTS D, E1); nobody waits longer for that.
+pub(crate) const SHOWN: Duration = Duration::from_secs(30);
+
+/// Whose waits are those outside of any resource's step.
+pub(crate) const WHOLE_STACK: Address = Address::new("stack", "all");
+
 /// The surroundings of one resource during observe and apply.
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
@@ -132,9 +140,39 @@ impl Context {
     /// Waits before a look at what may not show yet, longer each time: reads lag behind writes by up to seconds (AWS-FACTS D).
     pub(crate) async fn before_looking_again(&self, look: u32, reason: String) -> Result<(), Diagnostic> {
         let delay = retry::before_look(look);
-        let delay_ms = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
-        self.events.emit(Event::StepWaiting { address: self.address, reason, attempt: look, delay_ms });
+        self.announce(&Waiting { reason: &reason, attempt: look, delay });
         retry::unless_cancelled(&self.cancel, delay).await.ok_or_else(interrupted)
+    }
+
+    /// Waits until then, visibly.
+    pub(crate) async fn rest_until(&self, then: Instant, reason: &str) -> Result<(), Diagnostic> {
+        let delay = then.saturating_duration_since(Instant::now());
+        if delay.is_zero() {
+            return Ok(());
+        }
+        self.announce(&Waiting { reason: &reason, attempt: 1, delay });
+        retry::unless_cancelled(&self.cancel, delay).await.ok_or_else(interrupted)
+    }
+
+    /// Looks until something is over, each wait visible as an event. `look` answers `None` for "not yet"; `None` comes back when
+    /// the deadline passes.
+    pub(crate) async fn until<T, Looking, Answer>(
+        &self,
+        what: &str,
+        deadline: Duration,
+        look: Looking,
+    ) -> Result<Option<T>, Diagnostic>
+    where
+        Looking: FnMut() -> Answer,
+        Answer: Future<Output = Result<Option<T>, Diagnostic>>,
+    {
+        // The stack as a whole has no step of its own.
+        let kind = if self.address == WHOLE_STACK { Look::Stack } else { Look::Call };
+        retry::polling(kind, deadline, &self.cancel, what, |waiting| self.announce(&waiting), look).await
+    }
+
+    fn announce(&self, waiting: &Waiting<'_>) {
+        announce(&self.events, self.address, waiting);
     }
 
     /// The API's id; known to every step that needs the API.
@@ -204,14 +242,7 @@ where
     retry::repeating(
         operation.repeat,
         cancel,
-        |waiting| {
-            events.emit(Event::StepWaiting {
-                address,
-                reason: waiting.failure.to_string(),
-                attempt: waiting.attempt,
-                delay_ms: u64::try_from(waiting.delay.as_millis()).unwrap_or(u64::MAX),
-            });
-        },
+        |waiting| announce(events, address, &waiting),
         || {
             let answer = (!cancel.is_cancelled()).then(&mut call);
             async move {
@@ -226,6 +257,15 @@ where
         },
     )
     .await
+}
+
+fn announce(events: &Events, address: Address, waiting: &Waiting<'_>) {
+    events.emit(Event::StepWaiting {
+        address,
+        reason: waiting.reason.to_string(),
+        attempt: waiting.attempt,
+        delay_ms: u64::try_from(waiting.delay.as_millis()).unwrap_or(u64::MAX),
+    });
 }
 
 /// One page of a list, and the token of the next.

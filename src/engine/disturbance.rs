@@ -53,9 +53,9 @@ pub(super) async fn explained(
 /// What a call says whose ground somebody takes away; or a teardown waits for what is made anew. Credentials, permissions and the
 /// network have reasons of their own.
 fn may_be_another_runs_doing(problem: &Diagnostic) -> bool {
-    use FailureClass::{AlreadyExists, Conflict, NotFound, NotReady, Other};
+    use FailureClass::{AlreadyExists, Conflict, InUse, NotFound, NotReady, Other};
     match &problem.aws {
-        Some(aws) => matches!(aws.class, AlreadyExists | Conflict | NotFound | NotReady | Other),
+        Some(aws) => matches!(aws.class, AlreadyExists | Conflict | InUse | NotFound | NotReady | Other),
         None => problem.code == Code::TimedOut,
     }
 }

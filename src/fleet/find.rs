@@ -218,7 +218,7 @@ impl Finder<'_> {
         let sighting = |function: aws_sdk_lambda::types::FunctionConfiguration| {
             let name = function.function_name?;
             let stack = Territory::stack_of_function(&name)?;
-            let since = function.last_modified.and_then(|text| text.parse().ok());
+            let since = function.last_modified.and_then(|text| seconds(text.parse::<Timestamp>().ok()?));
             Some(Sighting { stack, part: Part::Function, name, since, tags: None })
         };
         Ok(functions.into_iter().filter_map(sighting).collect())
@@ -262,7 +262,7 @@ impl Finder<'_> {
         let sighting = |group: aws_sdk_cloudwatchlogs::types::LogGroup| {
             let name = group.log_group_name?;
             let stack = Territory::stack_of_log_group(&name)?;
-            let since = group.creation_time.and_then(|time| Timestamp::from_millisecond(time).ok());
+            let since = group.creation_time.and_then(|time| seconds(Timestamp::from_millisecond(time).ok()?));
             Some(Sighting { stack, part: Part::LogGroup, name, since, tags: None })
         };
         Ok(groups.into_iter().filter_map(sighting).collect())
@@ -332,6 +332,11 @@ impl Finder<'_> {
     {
         context::call(self.events, self.cancel, ALL_STACKS, operation, call).await
     }
+}
+
+/// No service shows more, but for Lambda and CloudWatch.
+fn seconds(time: Timestamp) -> Option<Timestamp> {
+    Timestamp::from_second(time.as_second()).ok()
 }
 
 fn time(date: DateTime) -> Option<Timestamp> {

@@ -196,6 +196,9 @@ async fn run(world: &Arc<World>, call: &Call, operation: Operation) -> Result<An
     };
     let report = |fault: &Fault| world.faults.report(call.service, operation, fault.clone());
     let result = match fault {
+        None if !world.rates.admit(&world.options.manners.rates, call.service, operation, world.now()) => {
+            Ok(answer::error(call.service, &throttle_error(call.service), &call.request_id))
+        }
         None => Ok(handle(world, call).await),
         Some(fault @ (Fault::Throttle | Fault::FailBefore { .. })) => {
             report(&fault);

@@ -5,7 +5,7 @@
 //! role's policy evaluated, public S3 GET. It is as strict as AWS, or stricter: every rule names its entry in AWS-FACTS.
 //!
 //! Request life: [`server`] → ([`gateway`] or public S3 GET for the data plane) or [`signature`] → service by credential scope →
-//! operation → [`faults`] → [`authorization`] → the service's `handle` → call record → answer.
+//! operation → [`faults`] → [`rates`] → [`authorization`] → the service's `handle`, with AWS's [`manners`] → call record → answer.
 
 pub(crate) mod answer;
 pub(crate) mod apigateway;
@@ -17,9 +17,13 @@ mod dispatch;
 pub(crate) mod faults;
 pub(crate) mod garbling;
 pub(crate) mod gateway;
+mod hold;
 pub(crate) mod iam;
 pub(crate) mod lambda;
 pub(crate) mod logs;
+pub(crate) mod manners;
+mod rates;
+mod replicated;
 pub(crate) mod s3;
 pub(crate) mod server;
 pub(crate) mod signature;
@@ -34,6 +38,7 @@ pub use authorization::{InvalidPolicy, PolicyDocument};
 pub use call::{CallRecord, Service, UnknownService};
 pub use faults::{Fault, FaultHit, FaultRule, Faults, InvalidFaultRule};
 pub use garbling::Garbling;
+pub use manners::{Manners, Rate};
 pub use server::{LocalAws, LocalError};
 pub use signature::{DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY};
-pub use world::{LocalOptions, LogLine, Timings};
+pub use world::{LocalOptions, LogLine};

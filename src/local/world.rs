@@ -1,9 +1,8 @@
-//! The whole local account: one in-memory state, the clock it runs on, and the settings of its timings.
+//! The whole local account: one in-memory state, the clock it runs on, and how it was started.
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use serde::Serialize;
 use tokio::sync::broadcast;
@@ -11,6 +10,10 @@ use tokio::time::Instant;
 
 use super::authorization::PolicyDocument;
 use super::call::CallRecord;
+use super::hold::Held;
+use super::manners::Manners;
+use super::rates::Rates;
+use super::replicated::Replicated;
 use super::{apigateway, faults, gateway, iam, lambda, logs, s3};
 
 /// How a local AWS is started.
@@ -24,8 +27,8 @@ pub struct LocalOptions {
     pub account: String,
     /// The region that the regional services answer for.
     pub region: String,
-    /// Propagation delays and data-plane limits.
-    pub timings: Timings,
+    /// How AWS behaves.
+    pub manners: Manners,
     /// What the deployer may do; everything without one.
     pub deployer_policy: Option<PolicyDocument>,
     /// Documents of the account's managed policies, by ARN: permissions boundaries among them limit their roles.
@@ -39,48 +42,9 @@ impl Default for LocalOptions {
             port: 0,
             account: "000000000000".to_owned(),
             region: "us-east-1".to_owned(),
-            timings: Timings::default(),
+            manners: Manners::default(),
             deployer_policy: None,
             managed_policies: BTreeMap::new(),
-        }
-    }
-}
-
-/// Propagation delays of the control plane and time limits of the data plane.
-#[derive(Clone, Debug)]
-pub struct Timings {
-    /// From CreateRole until Lambda can assume the role (AWS-FACTS C1).
-    pub role_propagation: Duration,
-    /// From CreateFunction until `Active` (AWS-FACTS C2).
-    pub function_pending: Duration,
-    /// From an update until `LastUpdateStatus` is `Successful` (AWS-FACTS C2).
-    pub function_update: Duration,
-    /// From PutPublicAccessBlock until a public policy is accepted (AWS-FACTS E1).
-    pub public_access_block_propagation: Duration,
-    /// From CreateDeployment until `DEPLOYED` (AWS-FACTS B1).
-    pub deployment_pending: Duration,
-    /// How long one write holds its API; another that comes meanwhile conflicts (AWS-FACTS B3).
-    pub api_write: Duration,
-    /// A connection without data in either direction is closed after this (AWS-FACTS A5).
-    pub connection_idle: Duration,
-    /// A connection is closed after this (AWS-FACTS A5).
-    pub connection_life: Duration,
-    /// API Gateway waits this long for an integration (AWS-FACTS A5).
-    pub integration_timeout: Duration,
-}
-
-impl Default for Timings {
-    fn default() -> Self {
-        Self {
-            role_propagation: Duration::from_millis(300),
-            function_pending: Duration::from_millis(150),
-            function_update: Duration::from_millis(100),
-            public_access_block_propagation: Duration::from_millis(100),
-            deployment_pending: Duration::ZERO,
-            api_write: Duration::from_millis(10),
-            connection_idle: Duration::from_secs(600),
-            connection_life: Duration::from_secs(7200),
-            integration_timeout: Duration::from_secs(29),
         }
     }
 }
@@ -88,11 +52,11 @@ impl Default for Timings {
 /// Everything the account holds. Serialised, it is the snapshot that tests compare.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct State {
-    pub(crate) s3: s3::Store,
-    pub(crate) iam: iam::Store,
+    pub(crate) s3: Replicated<s3::Store>,
+    pub(crate) iam: Replicated<iam::Store>,
     pub(crate) logs: logs::Store,
     pub(crate) lambda: lambda::Store,
-    pub(crate) apigateway: apigateway::Store,
+    pub(crate) apigateway: Replicated<apigateway::Store>,
 }
 
 /// One line that a function wrote, as `up --local` streams it.
@@ -111,6 +75,8 @@ pub(crate) struct World {
     pub(crate) options: LocalOptions,
     state: Mutex<State>,
     pub(crate) faults: faults::Faults,
+    pub(crate) rates: Rates,
+    pub(crate) held: Held,
     /// Live sockets and function processes: not part of the account's state.
     pub(crate) gateway: gateway::Gateway,
     pub(crate) environments: lambda::Environments,
@@ -119,6 +85,8 @@ pub(crate) struct World {
     pub(crate) sessions: iam::Sessions,
     calls: Mutex<Vec<CallRecord>>,
     deployer_policy: Mutex<Option<PolicyDocument>>,
+    /// The two clocks at one moment.
+    began: (Instant, jiff::Timestamp),
 }
 
 impl World {
@@ -131,11 +99,14 @@ impl World {
             options,
             state: Mutex::new(state),
             faults: faults::Faults::default(),
+            rates: Rates::default(),
+            held: Held::default(),
             gateway: gateway::Gateway::default(),
             environments: lambda::Environments::default(),
             log_lines: broadcast::Sender::new(1024),
             sessions: iam::Sessions::default(),
             calls: Mutex::default(),
+            began: (Instant::now(), jiff::Timestamp::now()),
         }
     }
 
@@ -164,5 +135,11 @@ impl World {
     /// comparing with it when somebody looks, never by background tasks.
     pub(crate) fn now(&self) -> Instant {
         Instant::now()
+    }
+
+    /// The time of day on that clock: what is made a paused second later is a second younger.
+    pub(crate) fn wall_clock(&self) -> jiff::Timestamp {
+        let (instant, time) = self.began;
+        time + self.now().duration_since(instant)
     }
 }

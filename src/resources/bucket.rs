@@ -1,6 +1,6 @@
 //! The page's bucket: public by policy, never by ACL (the only way that works on new buckets, AWS-FACTS E1).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,6 @@ use serde_json::{Value, json};
 use super::tagging::{self, Tags};
 use super::{BUCKET, Doing, OBJECTS, policy_document};
 use crate::aws::failure::{AwsFailure, FailureClass};
-use crate::aws::retry;
 use crate::config::Tagging as Wanted;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation};
@@ -56,15 +55,18 @@ impl Bucket {
         self.names.bucket()
     }
 
-    async fn tags(&self, context: &Context) -> Result<Vec<Tag>, AwsFailure> {
+    /// `None`: there is no bucket (any more). One without tags has none.
+    async fn tags(&self, context: &Context) -> Result<Option<Vec<Tag>>, AwsFailure> {
         let (name, owner) = (self.name(), context.names.account.as_str());
         let answer = context
             .call(Operation::repeatable("s3", "GetBucketTagging"), || {
                 context.clients.s3.get_bucket_tagging().bucket(&name).expected_bucket_owner(owner).send()
             })
-            .await
-            .absent_as_none()?;
-        Ok(answer.map(|answer| answer.tag_set).unwrap_or_default())
+            .await;
+        match answer {
+            Err(failure) if failure.code.as_deref() == Some("NoSuchBucket") => Ok(None),
+            answer => Ok(Some(answer.absent_as_none()?.map(|answer| answer.tag_set).unwrap_or_default())),
+        }
     }
 
     /// Replaces all tags of the bucket (AWS-FACTS E4): whoever adds some puts those that are there with them.
@@ -85,7 +87,12 @@ impl Bucket {
     }
 
     async fn add_tags(&self, context: &Context, more: HashMap<String, String>) -> Result<(), Diagnostic> {
-        let mut tags = self.tags(context).await.doing(|| format!("read the tags of the bucket {}", self.name()))?;
+        let found = self.tags(context).await.doing(|| format!("read the tags of the bucket {}", self.name()))?;
+        let mut tags = match found {
+            Some(tags) => tags,
+            // Made a moment ago, and not shown yet: it must not lose the tag that makes it ours.
+            None => as_tags(context, context.tags(&BTreeMap::new()))?,
+        };
         tags.retain(|tag| !more.contains_key(tag.key()));
         tags.extend(as_tags(context, more)?);
         self.put_tags(context, tags).await
@@ -244,7 +251,8 @@ impl Kind for Bucket {
             },
             Err(failure) => return Err(failure).doing(looking),
         }
-        let tags = self.tags(context).await.doing(looking)?;
+        // It may have gone between the two looks, and is then nobody else's.
+        let Some(tags) = self.tags(context).await.doing(looking)? else { return Ok(Observed::Absent) };
         if let Err(why) = context.ownership(tags.iter().map(|tag| (tag.key(), tag.value()))) {
             return Ok(Observed::Foreign(format!("the bucket {name} {why}")));
         }
@@ -307,11 +315,12 @@ impl Kind for Bucket {
             .await
             .doing(|| format!("create the bucket {name}"))?;
         // Endpoints that do not know tags in the create call drop them in silence, and then the bucket would not be ours. AWS
-        // only shows them late now and then.
+        // only shows them late now and then, as it does the bucket.
         let shown_within = if self.names.reach == Reach::Aws { TAGS_SHOWN } else { Duration::ZERO };
-        let tagged = retry::polling(shown_within, || async {
+        let tagged = context.until("the bucket's tags do not show yet", shown_within, || async {
             let found = self.tags(context).await.doing(|| format!("read the tags of the bucket {name}"))?;
-            Ok::<_, Diagnostic>(context.ownership(found.iter().map(|tag| (tag.key(), tag.value()))).ok())
+            let found = found.unwrap_or_default();
+            Ok(context.ownership(found.iter().map(|tag| (tag.key(), tag.value()))).ok())
         });
         if tagged.await?.is_none() {
             self.put_tags(context, tags).await?;

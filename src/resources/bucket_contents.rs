@@ -8,7 +8,6 @@ use aws_sdk_s3::types::{Delete, EncodingType, Error as Refusal, ObjectIdentifier
 
 use super::Doing;
 use crate::aws::failure::{AwsFailure, FailureClass};
-use crate::aws::retry;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Operation, all_pages};
 
@@ -273,18 +272,19 @@ impl Contents<'_> {
         // What is still to be deleted, and what S3 will not delete.
         let state = Mutex::new((batch.to_vec(), Vec::new()));
         let locked = || state.lock().unwrap_or_else(PoisonError::into_inner);
-        retry::polling(BUSY_DEADLINE, || async {
+        let busy = self.context.until("S3 is too busy to delete all of them", BUSY_DEADLINE, || async {
             let mut wanted = locked().0.clone();
-            let (busy, refused): (Vec<_>, Vec<_>) = self.delete_once(&wanted).await?.into_iter().partition(is_busy);
+            let (busy, refused): (Vec<_>, Vec<_>) =
+                Box::pin(self.delete_once(&wanted)).await?.into_iter().partition(is_busy);
             wanted
                 .retain(|version| busy.iter().any(|busy| busy.key() == Some(&version.key) && version.has_id_of(busy)));
             let is_over = wanted.is_empty();
             let mut state = locked();
             state.0 = wanted;
             state.1.extend(refused.iter().map(Kept::of));
-            Ok::<_, Diagnostic>(is_over.then_some(()))
-        })
-        .await?;
+            Ok(is_over.then_some(()))
+        });
+        busy.await?;
         let (busy, mut kept) = state.into_inner().unwrap_or_else(PoisonError::into_inner);
         kept.extend(busy.into_iter().map(|version| Kept {
             key: version.key,

@@ -14,8 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::tagging::{self, Tags};
 use super::{Doing, FUNCTION, LOG_GROUP, ROLE, WEBSOCKET_API};
 use crate::artifact::Artifact;
-use crate::aws::failure::{AwsFailure, FailureClass};
-use crate::aws::retry;
+use crate::aws::failure::AwsFailure;
 use crate::config::{RelaySettings, Tagging};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation, UNKNOWN_ID};
@@ -86,6 +85,9 @@ impl Readiness {
     }
 }
 
+/// A state of 2026 (AWS-FACTS C2): its name is taken, and nothing can be done with it.
+const DELETING: &str = "Deleting";
+
 impl Function {
     fn name(&self) -> String {
         self.names.function()
@@ -93,25 +95,26 @@ impl Function {
 
     async fn settle(&self, context: &Context) -> Result<(), Diagnostic> {
         let name = self.name();
-        let settled = retry::polling(SETTLE_DEADLINE, || async {
-            let configuration = context
-                .call(Operation::repeatable("lambda", "GetFunction"), || {
-                    context.clients.lambda.get_function().function_name(&name).send()
+        let settled = context
+            .until("the function is being set up", SETTLE_DEADLINE, || async {
+                let configuration = context
+                    .call(Operation::repeatable("lambda", "GetFunction"), || {
+                        context.clients.lambda.get_function().function_name(&name).send()
+                    })
+                    .await
+                    .doing(|| format!("wait for the function {name}"))?
+                    .configuration;
+                let Some(configuration) = configuration else { return Ok(None) };
+                Ok(match Readiness::of(&configuration) {
+                    Readiness::Settling => None,
+                    Readiness::Ready if configuration.last_update_status() == Some(&LastUpdateStatus::Failed) => {
+                        Some(Err(configuration.last_update_status_reason.unwrap_or_default()))
+                    }
+                    Readiness::Ready => Some(Ok(())),
+                    Readiness::Failed => Some(Err(configuration.state_reason.unwrap_or_default())),
                 })
-                .await
-                .doing(|| format!("wait for the function {name}"))?
-                .configuration;
-            let Some(configuration) = configuration else { return Ok(None) };
-            Ok::<_, Diagnostic>(match Readiness::of(&configuration) {
-                Readiness::Settling => None,
-                Readiness::Ready if configuration.last_update_status() == Some(&LastUpdateStatus::Failed) => {
-                    Some(Err(configuration.last_update_status_reason.unwrap_or_default()))
-                }
-                Readiness::Ready => Some(Ok(())),
-                Readiness::Failed => Some(Err(configuration.state_reason.unwrap_or_default())),
             })
-        })
-        .await?;
+            .await?;
         match settled {
             Some(Ok(())) => Ok(()),
             Some(Err(reason)) => Err(Diagnostic::new(
@@ -125,6 +128,28 @@ impl Function {
                 "run 'up' again: it continues where this run stopped",
             )),
         }
+    }
+
+    /// Deletion may go on after the answer (AWS-FACTS C2); the role must outlive it.
+    async fn gone(&self, context: &Context) -> Result<(), Diagnostic> {
+        let name = self.name();
+        let gone = context.until("the function is being deleted", SETTLE_DEADLINE, || async {
+            let found = context
+                .call(Operation::repeatable("lambda", "GetFunction"), || {
+                    context.clients.lambda.get_function().function_name(&name).send()
+                })
+                .await
+                .absent_as_none()
+                .doing(|| format!("wait until the function {name} is gone"))?;
+            Ok(found.is_none().then_some(()))
+        });
+        gone.await?.ok_or_else(|| {
+            Diagnostic::new(
+                Code::TimedOut,
+                format!("the function {name} is still being deleted after {} s", SETTLE_DEADLINE.as_secs()),
+                "run 'teardown' again",
+            )
+        })
     }
 
     fn code(&self, context: &Context) -> Result<(Blob, Architecture), Diagnostic> {
@@ -268,6 +293,10 @@ impl Kind for Function {
         }
         let tags = self.tagging.seen(tagging::pairs(answer.tags.as_ref()), &context.known);
         let Some(configuration) = answer.configuration else { return Ok(Observed::Absent) };
+        if configuration.state() == Some(&State::from(DELETING)) {
+            self.gone(context).await?;
+            return Ok(Observed::Absent);
+        }
         let state = Readiness::of(&configuration);
         let architecture = configuration.architectures().first().map_or("x86_64", Architecture::as_str).to_owned();
         let code_sha256 = configuration.code_sha256.unwrap_or_default();
@@ -371,27 +400,6 @@ impl Kind for Function {
             .await
             .absent_as_none()
             .doing(|| format!("delete the function {name}"))?;
-        // Deletion may go on after the answer (AWS-FACTS C2); the role must outlive it.
-        let gone = retry::polling(SETTLE_DEADLINE, || async {
-            let answer = context
-                .call(Operation::repeatable("lambda", "GetFunction"), || {
-                    context.clients.lambda.get_function().function_name(&name).send()
-                })
-                .await;
-            match answer {
-                Ok(_) => Ok(None),
-                Err(failure) if failure.class == FailureClass::NotFound => Ok(Some(())),
-                Err(failure) => Err(failure),
-            }
-        })
-        .await
-        .doing(|| format!("wait until the function {name} is gone"))?;
-        gone.ok_or_else(|| {
-            Diagnostic::new(
-                Code::TimedOut,
-                format!("the function {name} is still being deleted after {} s", SETTLE_DEADLINE.as_secs()),
-                "run 'teardown' again",
-            )
-        })
+        self.gone(context).await
     }
 }

@@ -80,9 +80,9 @@ impl Kind for LogGroup {
             })
             .await
             .absent_as_none()
-            .doing(|| format!("read the tags of the log group {name}"))?
-            .and_then(|answer| answer.tags)
-            .unwrap_or_default();
+            .doing(|| format!("read the tags of the log group {name}"))?;
+        // It may have gone between the two looks, and is then nobody else's.
+        let Some(found) = found.map(|answer| answer.tags.unwrap_or_default()) else { return Ok(Observed::Absent) };
         if let Err(why) = context.ownership(tagging::pairs(Some(&found))) {
             return Ok(Observed::Foreign(format!("the log group {name} {why}")));
         }

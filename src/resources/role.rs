@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 
 use super::tagging::{self, Tags};
 use super::{Doing, FUNCTION, ROLE, ROLE_POLICY, policy_document};
+use crate::aws::failure::FailureClass;
 use crate::config::{RoleSettings, Tagging};
 use crate::diagnostics::{Code, Diagnostic};
-use crate::engine::context::{Absence, Context, Known, Operation, all_pages};
+use crate::engine::context::{Absence, Context, Known, Operation, SHOWN, all_pages};
 use crate::engine::diff::Change;
 use crate::engine::resource::{Address, Kind, Observed};
 use crate::naming::RoleId;
@@ -280,17 +281,29 @@ impl Kind for Role {
 
     async fn delete(&self, context: &Context) -> Result<(), Diagnostic> {
         let name = context.names.role();
-        // DeleteRole refuses while anything is attached, whoever attached it (AWS-FACTS D).
-        leave_instance_profiles(context, &name).await?;
-        let all = attachments(context, &name).await?;
-        detach(context, &name, all).await?;
-        context
-            .call(Operation::repeatable("iam", "DeleteRole"), || {
-                context.clients.iam.delete_role().role_name(&name).send()
-            })
-            .await
-            .absent_as_none()
-            .map(drop)
-            .doing(|| format!("delete the role {name}"))
+        let doing = || format!("delete the role {name}");
+        // DeleteRole refuses while anything is attached, whoever attached it, and lists show that late (AWS-FACTS D).
+        let deleted = context.until("something hangs on the role that IAM does not list yet", SHOWN, || async {
+            leave_instance_profiles(context, &name).await?;
+            let all = attachments(context, &name).await?;
+            detach(context, &name, all).await?;
+            let answer = context
+                .call(Operation::repeatable("iam", "DeleteRole"), || {
+                    context.clients.iam.delete_role().role_name(&name).send()
+                })
+                .await
+                .absent_as_none();
+            match answer {
+                Err(failure) if failure.class == FailureClass::InUse => Ok(None),
+                answer => answer.map(|_| Some(())).doing(doing),
+            }
+        });
+        deleted.await?.ok_or_else(|| {
+            Diagnostic::new(
+                Code::TimedOut,
+                format!("could not {}: something hangs on it that IAM does not list", doing()),
+                "look at the role in the IAM console, then run 'teardown' again",
+            )
+        })
     }
 }

@@ -16,7 +16,6 @@ use sha2::{Digest, Sha256};
 use super::superseded::{self, DESCRIPTION_PREFIX, Parts, Superseded, deployments, fingerprint_of};
 use super::tagging::{self, Tags};
 use super::{Doing, FUNCTION, PERMISSION, ROLE_POLICY, ROUTE, STAGE, WEBSOCKET_API, websocket_api};
-use crate::aws::retry;
 use crate::config::{Tagging, Throttling};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation};
@@ -99,22 +98,29 @@ impl Stage {
     }
 
     async fn await_deployed(&self, context: &Context, api: &ApiId, deployment: &str) -> Result<(), Diagnostic> {
-        let settled = retry::polling(DEPLOYMENT_DEADLINE, || async {
-            let answer = context
-                .call(Operation::repeatable("apigateway", "GetDeployment"), || {
-                    context.clients.api_gateway.get_deployment().api_id(api.as_str()).deployment_id(deployment).send()
+        let settled = context
+            .until("the deployment is pending", DEPLOYMENT_DEADLINE, || async {
+                let answer = context
+                    .call(Operation::repeatable("apigateway", "GetDeployment"), || {
+                        context
+                            .clients
+                            .api_gateway
+                            .get_deployment()
+                            .api_id(api.as_str())
+                            .deployment_id(deployment)
+                            .send()
+                    })
+                    .await
+                    .doing(|| format!("look at the deployment {deployment}"))?;
+                Ok(match answer.deployment_status() {
+                    Some(DeploymentStatus::Deployed) => Some(Ok(())),
+                    Some(DeploymentStatus::Failed) => {
+                        Some(Err(answer.deployment_status_message.unwrap_or_else(|| "no reason given".to_owned())))
+                    }
+                    _ => None,
                 })
-                .await
-                .doing(|| format!("look at the deployment {deployment}"))?;
-            Ok::<_, Diagnostic>(match answer.deployment_status() {
-                Some(DeploymentStatus::Deployed) => Some(Ok(())),
-                Some(DeploymentStatus::Failed) => {
-                    Some(Err(answer.deployment_status_message.unwrap_or_else(|| "no reason given".to_owned())))
-                }
-                _ => None,
             })
-        })
-        .await?;
+            .await?;
         match settled {
             Some(Ok(())) => Ok(()),
             Some(Err(reason)) => Err(Diagnostic::new(

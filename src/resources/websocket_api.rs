@@ -11,7 +11,7 @@ use super::{Doing, WEBSOCKET_API};
 use crate::aws::failure::FailureClass;
 use crate::config::Tagging;
 use crate::diagnostics::{Code, Diagnostic};
-use crate::engine::context::{Absence, Context, Known, Operation, all_pages};
+use crate::engine::context::{Absence, Context, Known, Operation, SHOWN, all_pages};
 use crate::engine::diff::Change;
 use crate::engine::plan::ambiguous;
 use crate::engine::resource::{Address, Kind, Observed};
@@ -103,16 +103,20 @@ async fn serves(context: &Context, api: &Api) -> Result<Option<bool>, Diagnostic
 }
 
 /// Two runs at once both create an API, because names are not unique. Each looks afterwards, and both come to the same one. A list
-/// may not show yet what the other run has made, so each looks twice, the second time more than a second later: what is made after
-/// that has a later date. A run deletes only what it has just created itself.
+/// may not show yet what the other run has made, so each looks twice: once the list shows its own, and with it whatever was made
+/// before by a run that was killed just now, and more than a second later: what is made after that has a later date. A run deletes
+/// only what it has just created itself.
 async fn keep_one(context: &Context, created: ApiId) -> Result<ApiId, Diagnostic> {
     const LOOKS: u32 = 2;
     for look in 1..=LOOKS {
-        if look > 1 {
+        let apis = if look == 1 {
+            once_listed(context, &created).await?
+        } else {
             let reason = "another run may have made an API at the same moment, which a list shows late".to_owned();
             context.before_looking_again(look, reason).await?;
-        }
-        match choose(context, owned(context).await?).await? {
+            owned(context).await?
+        };
+        match choose(context, apis).await? {
             Choice::One(Some(kept), _) if id(&kept).is_some_and(|kept| kept != created) => {
                 delete(context, &created).await?;
                 return Ok(id(&kept).unwrap_or(created));
@@ -127,6 +131,15 @@ async fn keep_one(context: &Context, created: ApiId) -> Result<ApiId, Diagnostic
         }
     }
     Ok(created)
+}
+
+/// Our APIs, once they are shown with the new one.
+async fn once_listed(context: &Context, created: &ApiId) -> Result<Vec<Api>, Diagnostic> {
+    let listed = context.until("the new API is not listed yet", SHOWN, || async {
+        let apis = owned(context).await?;
+        Ok(apis.iter().any(|api| id(api).as_ref() == Some(created)).then_some(apis))
+    });
+    Ok(listed.await?.unwrap_or_default())
 }
 
 /// The last look before the API gets a stage, and with it a URL that somebody may know. That is seconds after it was made: by now

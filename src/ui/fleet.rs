@@ -57,6 +57,7 @@ pub(super) fn conclusion(stacks: &[Judged], dry: bool) -> String {
     let doomed = stacks.iter().filter(|stack| stack.delete).count();
     let kept = stacks.len() - doomed;
     match (doomed, dry) {
+        (0, _) if stacks.is_empty() => "there is no such stack".to_owned(),
         (0, _) => format!("nothing to delete, {kept} to keep"),
         (_, true) => format!("{doomed} to delete, {kept} to keep; nothing was changed: --yes deletes"),
         (_, false) => format!("{doomed} to delete, {kept} to keep"),

@@ -54,7 +54,8 @@ fn shells_learn_every_command_and_option() {
     // A shell takes it.
     let script = Program::new(&["completions", "bash"]).run().stdout;
     let complete = format!(
-        "{script}\nCOMP_WORDS=(webrtc-aws teard) COMP_CWORD=1\n$(complete -p webrtc-aws | sed 's/.*-F \\([^ ]*\\).*/\\1/') webrtc-aws teard webrtc-aws\nprintf '%s' \"${{COMPREPLY[*]}}\""
+        "{script}\nregistered=$(complete -p webrtc-aws)\nfunction=${{registered#*-F }}\nCOMP_WORDS=(webrtc-aws teard) COMP_CWORD=1\n\
+         ${{function%% *}} webrtc-aws teard webrtc-aws\nprintf '%s' \"${{COMPREPLY[*]}}\""
     );
     let bash = std::process::Command::new("bash").args(["--norc", "-c", &complete]).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&bash.stdout), "teardown", "{}", String::from_utf8_lossy(&bash.stderr));

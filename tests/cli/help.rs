@@ -48,6 +48,12 @@ fn values_that_cannot_be_are_refused_with_what_can() {
         ("repository", &["policy", "--github", "name"]),
         ("minutes", &["cost", "--minutes", "NaN"]),
         ("since", &["logs", "--since", "yesterday"]),
+        ("tag", &["up", "--tag", "team"]),
+        ("tag-of-ours", &["up", "--tag", "webrtc-aws:stack=other"]),
+        ("tag-twice", &["up", "--tag", "team=blue", "--tag", "Team=red"]),
+        ("expires", &["up", "--expires", "soon"]),
+        ("sweep", &["sweep", "--yes"]),
+        ("older-than", &["sweep", "--older-than", "3"]),
         ("output", &["plan", "--output", "yaml"]),
     ];
     for (name, arguments) in cases {

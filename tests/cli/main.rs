@@ -8,6 +8,7 @@ mod cost;
 #[path = "../support/events.rs"]
 #[allow(unreachable_pub, reason = "other tests share it")]
 mod events;
+mod fleet;
 mod github;
 mod help;
 mod lifecycle;

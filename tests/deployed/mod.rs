@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
-use webrtc_aws::local::{DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY, LocalAws, LocalOptions, Timings};
+use webrtc_aws::local::{DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY, LocalAws, LocalOptions, Manners};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
@@ -39,17 +39,17 @@ pub struct Account {
 }
 
 /// Delays that tests need not wait for; a test of a delay sets its own.
-pub fn instant() -> Timings {
-    Timings {
+pub fn instant() -> Manners {
+    Manners {
         role_propagation: Duration::ZERO,
         function_pending: Duration::ZERO,
         function_update: Duration::ZERO,
-        ..Timings::default()
+        ..Manners::default()
     }
 }
 
-pub async fn account(timings: Timings) -> Account {
-    let aws = LocalAws::start(LocalOptions { timings, ..LocalOptions::default() }).await.unwrap();
+pub async fn account(manners: Manners) -> Account {
+    let aws = LocalAws::start(LocalOptions { manners, ..LocalOptions::default() }).await.unwrap();
     let config = aws_config::defaults(BehaviorVersion::latest())
         .http_client(aws_smithy_http_client::Builder::new().build_http())
         .region(Region::new(REGION))
@@ -243,8 +243,8 @@ pub fn integration_uri(function: &str) -> String {
 }
 
 /// The relay behind a two-way `$default` route.
-pub async fn relay_account(timings: Timings) -> (Account, Deployed) {
-    let account = account(timings).await;
+pub async fn relay_account(manners: Manners) -> (Account, Deployed) {
+    let account = account(manners).await;
     let plan = Plan { zip: relay(), variables: &[], routes: &[("$default", true)], timeout: 10 };
     let deployed = account.deploy(&plan).await;
     (account, deployed)

@@ -12,6 +12,7 @@ mod damage;
 mod faults;
 mod foreign;
 mod interruption;
+mod preview;
 mod protocol;
 mod verify;
 mod whole;
@@ -19,7 +20,7 @@ mod whole;
 use deployed::{Account, Client, account};
 use serde_json::{Value, json};
 use support::program::{Machine, Run};
-use webrtc_aws::local::{Service, Timings};
+use webrtc_aws::local::{Manners, Service};
 
 /// An account, and a machine to work on it from.
 struct World {
@@ -29,7 +30,7 @@ struct World {
 
 impl World {
     async fn new() -> Self {
-        let account = account(Timings::default()).await;
+        let account = account(Manners::default()).await;
         Self { machine: Machine::new(&account.aws), account }
     }
 

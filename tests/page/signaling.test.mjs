@@ -85,6 +85,20 @@ test("a lost socket is opened again, later and later, and shows the new id", asy
   assert.deepEqual(statuses.at(-2), { name: "lost", attempts: 9 });
 });
 
+test("a new stage that refuses handshakes for its first 5 seconds is reached without a reload", async () => {
+  const { clock, sockets, statuses } = start();
+  while (clock.now < 5_000) {
+    const refused = sockets.length;
+    sockets.at(-1).drop();
+    while (sockets.length === refused) await clock.advance(100);
+  }
+  assert.ok(clock.now < 10_000 && sockets.length < 8, `${sockets.length} sockets in ${clock.now} ms`);
+  assert.ok(statuses.every(({ name }) => name === "lost"));
+  sockets.at(-1).open();
+  sockets.at(-1).receive({ connectionId: "a=" });
+  assert.deepEqual(statuses.at(-1), { name: "open", connectionId: "a=" });
+});
+
 test("what a given-up socket still says is not heard", async () => {
   const { clock, sockets, statuses } = start();
   sockets[0].drop();

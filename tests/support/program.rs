@@ -52,7 +52,10 @@ impl Machine {
         command.env("AWS_SECRET_ACCESS_KEY", DEPLOYER_SECRET_ACCESS_KEY);
         command.env("AWS_REGION", "us-east-1");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        if cfg!(target_arch = "aarch64") && self.endpoint.is_some() && !["teardown", "local"].contains(&arguments[0]) {
+        if cfg!(target_arch = "aarch64")
+            && self.endpoint.is_some()
+            && !["teardown", "list", "sweep", "local"].contains(&arguments[0])
+        {
             command.args(["--arch", "arm64"]);
         }
         command

@@ -17,7 +17,7 @@ use super::shape;
 use super::sweep::{Command, reference, side_by_side};
 use crate::aws::answer::is_listed;
 use crate::diagnostics::{Code, Diagnostic};
-use crate::local::{CallRecord, Fault, FaultRule, Garbling, Service};
+use crate::local::{CallRecord, Fault, FaultRule, Garbling, Manners, Service};
 
 const GARBLINGS: [Garbling; 12] = [
     Garbling::WebPage(200),
@@ -191,7 +191,7 @@ fn sweep(all: bool, targets: impl Fn(&[CallRecord]) -> Vec<Target>) {
     let mut cases = Vec::new();
     let mut turns = GARBLINGS.into_iter().cycle();
     for command in Command::ALL {
-        references.insert(command, reference(command));
+        references.insert(command, reference(&Manners::default(), command));
         for target in targets(&calls(command)) {
             let garblings = turns.by_ref().take(if all { GARBLINGS.len() } else { SHORT });
             cases.extend(garblings.map(|garbling| Case { command, target, garbling }));

@@ -109,7 +109,7 @@ fn refusal(status: u16, code: &str, message: &str) -> Fault {
 pub(super) struct Target {
     service: Service,
     operation: &'static str,
-    nth: usize,
+    pub(super) nth: usize,
     pub(super) is_write: bool,
     /// The one before it came to nothing, or it asks whether something is over: how often a run does that is left to its waits,
     /// which are random.

@@ -15,6 +15,7 @@ mod fault;
 mod fleet;
 mod foreign;
 mod logs;
+mod manners;
 mod pairs;
 mod permissions;
 mod rig;

@@ -10,6 +10,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::fault::{Strike, Target, Trouble};
 use super::sweep::{After, Command, case, record, reference, side_by_side};
+use crate::local::Manners;
 
 pub(super) fn setting(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
@@ -27,8 +28,11 @@ fn after_two_random_faults_up_converges_and_teardown_gives_zero() {
     let seed = setting("WEBRTC_AWS_FAULT_SEED").unwrap_or_else(|| rand::rng().random_range(0..1 << 32));
     let count = setting("WEBRTC_AWS_FAULT_PAIRS").unwrap_or(60);
     println!("WEBRTC_AWS_FAULT_SEED={seed} WEBRTC_AWS_FAULT_PAIRS={count}");
-    let recorded: BTreeMap<_, _> =
-        Command::ALL.into_iter().map(|command| (command, (record(command), reference(command)))).collect();
+    let manners = Manners::worst();
+    let recorded: BTreeMap<_, _> = Command::ALL
+        .into_iter()
+        .map(|command| (command, (record(&manners, command), reference(&manners, command))))
+        .collect();
     let seeds: Vec<_> = (seed..seed + count).collect();
     let failures = Mutex::new(String::new());
     side_by_side(&seeds, |seed| {
@@ -37,7 +41,7 @@ fn after_two_random_faults_up_converges_and_teardown_gives_zero() {
         let after = *After::ALL.choose(&mut random).unwrap();
         let (targets, reference) = &recorded[&command];
         let strikes = [any_strike(&mut random, targets), any_strike(&mut random, targets)];
-        let verdict = case(command, &strikes, after, reference);
+        let verdict = case(&manners, command, &strikes, after, reference);
         // The first may have ended the run before the second could strike.
         let not_struck = (verdict.struck == 0).then(|| "neither fault happened".to_owned());
         for failure in verdict.failures().chain(&not_struck) {

@@ -22,11 +22,11 @@ use crate::artifact::{Architecture, Artifact};
 use crate::aws::clients::{Access, Clients};
 use crate::config::{Config, PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling};
 use crate::diagnostics::Diagnostic;
-use crate::engine::plan::Goal;
+use crate::engine::plan::{Action, Goal};
 use crate::events::Events;
 use crate::local::tests::in_process;
 use crate::local::world::World;
-use crate::local::{Fault, LocalOptions};
+use crate::local::{CallRecord, Fault, LocalOptions, Manners};
 use crate::naming::{CONFIG_OBJECT, Names};
 use crate::page::{Page, PageFile};
 use crate::resources::objects::ForeignObjects;
@@ -54,9 +54,13 @@ pub(super) struct Rig {
 }
 
 impl Rig {
-    /// An account with somebody else's API of our name in it.
     pub(super) async fn new() -> Self {
-        let world = Arc::new(World::new(LocalOptions { port: 4566, ..LocalOptions::default() }));
+        Self::on(Manners::default()).await
+    }
+
+    /// An account with somebody else's API of our name in it, on AWS with these manners.
+    pub(super) async fn on(manners: Manners) -> Self {
+        let world = Arc::new(World::new(LocalOptions { port: 4566, manners, ..LocalOptions::default() }));
         let sdk = in_process::config(&world).await;
         let config = Config {
             stack: "demo".parse().unwrap(),
@@ -94,6 +98,14 @@ impl Rig {
             user: [("team".to_owned(), "red".to_owned()), ("Cost Center".to_owned(), "7".to_owned())].into(),
             expires: Some("2100-02-01T00:00:00Z".parse().unwrap()),
         };
+    }
+
+    /// The settings, the page and the relay that the rig began with.
+    pub(super) fn want_the_first_again(&mut self) {
+        self.page = page("one");
+        self.relay = relay("one");
+        self.config.relay = RelaySettings::default();
+        self.config.throttling = Throttling::default();
     }
 
     /// What somebody might do by hand to whatever takes no settings.
@@ -162,6 +174,45 @@ impl Rig {
     #[expect(clippy::disallowed_methods, reason = "the clock jumps, and there is no event to wait for")]
     pub(super) async fn long_after(&self) {
         tokio::time::sleep(2 * LATE).await;
+    }
+
+    /// Until AWS shows everything to everybody, and lets everybody call it again.
+    #[expect(clippy::disallowed_methods, reason = "the clock jumps, and there is no event to wait for")]
+    pub(super) async fn rest(&self) {
+        tokio::time::sleep(Duration::from_secs(60)).await;
+    }
+
+    /// Less than AWS at its worst takes to show anything.
+    #[expect(clippy::disallowed_methods, reason = "the clock jumps, and there is no event to wait for")]
+    pub(super) async fn a_second(&self) {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+
+    /// `up`, killed within a millisecond after this call was answered.
+    #[expect(clippy::disallowed_methods, reason = "the clock jumps, and there is no event to wait for")]
+    pub(super) async fn up_killed_after(&self, operation: &str) {
+        self.world.calls().clear();
+        let succeeded =
+            |call: &CallRecord| call.operation == operation && call.status.is_some_and(|status| status < 300);
+        let answered = async {
+            while !self.world.calls().iter().any(succeeded) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::select! {
+            biased;
+            () = answered => {}
+            ending = self.up() => panic!("not killed: {ending:?}"),
+        }
+    }
+
+    /// What `plan` says `up` would do.
+    pub(super) async fn pending(&self) -> Result<Vec<String>, Diagnostic> {
+        let run = Run::new(Events::discarded(), Settings::default());
+        let session = self.session(&run).await?;
+        let survey = session.survey(session.graph(self.page.clone(), Some(self.relay.clone())), Goal::Present).await?;
+        let steps = survey.plan.steps.into_iter().filter(|step| step.action != Action::Keep);
+        Ok(steps.map(|step| format!("{}: {:?}", step.address, step.changes)).collect())
     }
 
     pub(super) async fn session<'run>(&self, run: &'run Run) -> Result<Session<'run>, Diagnostic> {

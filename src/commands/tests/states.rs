@@ -16,6 +16,7 @@ use super::pairs::{any_strike, setting};
 use super::rig::{Rig, paused};
 use super::shape;
 use super::sweep::{Command, Verdict, converged, record, reference, side_by_side, torn_down};
+use crate::local::Manners;
 
 /// How a state comes about.
 #[derive(Debug)]
@@ -74,8 +75,11 @@ fn out_of_any_state_up_makes_a_whole_stack_and_teardown_gives_zero() {
     let seed = setting("WEBRTC_AWS_FAULT_SEED").unwrap_or_else(|| rand::rng().random_range(0..1 << 32));
     let count = setting("WEBRTC_AWS_FAULT_STATES").unwrap_or(200);
     println!("WEBRTC_AWS_FAULT_SEED={seed} WEBRTC_AWS_FAULT_STATES={count}");
-    let targets: Vec<_> = record(Command::FirstUp).into_iter().filter(|target| target.is_write).collect();
-    let references = [(false, reference(Command::FirstUp)), (true, reference(Command::UpThatChangesEverything))].into();
+    let manners = Manners::default();
+    let targets: Vec<_> = record(&manners, Command::FirstUp).into_iter().filter(|target| target.is_write).collect();
+    let references =
+        [(false, reference(&manners, Command::FirstUp)), (true, reference(&manners, Command::UpThatChangesEverything))]
+            .into();
     let seeds: Vec<_> = (seed..seed + count).collect();
     let failures = Mutex::new(String::new());
     side_by_side(&seeds, |seed| {

@@ -17,7 +17,7 @@ use crate::aws::clients::Clients;
 use crate::commands::Ending;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::events::{Event, Events};
-use crate::local::Fault;
+use crate::local::{Fault, Manners};
 use crate::naming::OWNER_TAG;
 use crate::resources::ROLE;
 
@@ -96,8 +96,8 @@ fn wherever_one_run_meets_another_the_next_up_converges_and_teardown_gives_zero(
     let mut references = BTreeMap::new();
     for first in [Command::FirstUp, Command::UpThatChangesEverything, Command::Teardown] {
         let expected = if first == Command::Teardown { Command::FirstUp } else { first };
-        references.insert(first, reference(expected));
-        for target in record(first).into_iter().filter(|target| target.is_write) {
+        references.insert(first, reference(&Manners::default(), expected));
+        for target in record(&Manners::default(), first).into_iter().filter(|target| target.is_write) {
             for second in [Command::UpThatChangesEverything, Command::Teardown] {
                 cases.extend([false, true].map(|takes_effect| Case { first, target, takes_effect, second }));
             }

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::error::Error;
 use super::ids::ApiId;
 use super::store::{Api, ApiRecord, Store};
-use super::{now_text, page, parse, rendered, tags};
+use super::{page, parse, rendered, tags};
 use crate::local::answer::{self, Answer};
 use crate::local::call::Call;
 
@@ -35,7 +35,7 @@ struct CreateApi {
     route_key: Option<String>,
 }
 
-pub(super) fn create(store: &mut Store, call: &Call) -> Result<Answer, Error> {
+pub(super) fn create(store: &mut Store, call: &Call, created_date: String) -> Result<Answer, Error> {
     let input: CreateApi = parse(call)?;
     match input.protocol_type.as_str() {
         "WEBSOCKET" => {}
@@ -69,7 +69,7 @@ pub(super) fn create(store: &mut Store, call: &Call) -> Result<Answer, Error> {
         disable_execute_api_endpoint: input.disable_execute_api_endpoint,
         disable_schema_validation: input.disable_schema_validation,
         ip_address_type,
-        created_date: now_text(),
+        created_date,
         description: input.description.filter(|text| !text.is_empty()),
         version: input.version.filter(|text| !text.is_empty()),
         tags: input.tags,
@@ -90,8 +90,8 @@ pub(super) fn get(store: &Store, id: &str) -> Result<Answer, Error> {
     rendered(StatusCode::OK, &store.api(id)?.record)
 }
 
-pub(super) fn list(store: &Store, call: &Call) -> Result<Answer, Error> {
-    page::answer(call, store.apis.iter().map(|(id, api)| (id.as_str(), &api.record)))
+pub(super) fn list(store: &Store, call: &Call, largest: usize) -> Result<Answer, Error> {
+    page::answer(call, largest, store.apis.iter().map(|(id, api)| (id.as_str(), &api.record)))
 }
 
 #[derive(Deserialize)]

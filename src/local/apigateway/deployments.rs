@@ -13,7 +13,7 @@ use super::store::{Api, DeployedRoute, Deployment, DeploymentRecord, Route, Snap
 use super::{now_text, page, parse, rendered, to_json};
 use crate::local::answer::{self, Answer};
 use crate::local::call::Call;
-use crate::local::world::Timings;
+use crate::local::manners::Manners;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -27,7 +27,7 @@ pub(super) fn create(
     call: &Call,
     api: &str,
     now: Instant,
-    timings: &Timings,
+    manners: &Manners,
 ) -> Result<Answer, Error> {
     let api = store.api_mut(api)?;
     let input: Input = parse(call)?;
@@ -42,7 +42,7 @@ pub(super) fn create(
             description: input.description.filter(|text| !text.is_empty()),
         },
         snapshot: freeze(api),
-        deployed_at: now + timings.deployment_pending,
+        deployed_at: now + manners.deployment_pending,
     };
     let id = deployment.record.deployment_id.clone();
     // Naming an existing stage repoints it (AWS-FACTS B1).
@@ -61,13 +61,13 @@ pub(super) fn get(store: &Store, api: &str, id: &str, now: Instant) -> Result<An
     rendered(StatusCode::OK, &shown(deployment, now)?)
 }
 
-pub(super) fn list(store: &Store, call: &Call, api: &str, now: Instant) -> Result<Answer, Error> {
+pub(super) fn list(store: &Store, call: &Call, api: &str, now: Instant, largest: usize) -> Result<Answer, Error> {
     let deployments = &store.api(api)?.deployments;
     let shown: Vec<(&str, Value)> = deployments
         .iter()
         .map(|(id, deployment)| Ok((id.as_str(), shown(deployment, now)?)))
         .collect::<Result<_, Error>>()?;
-    page::answer(call, shown.iter().map(|(id, item)| (*id, item)))
+    page::answer(call, largest, shown.iter().map(|(id, item)| (*id, item)))
 }
 
 pub(super) fn delete(store: &mut Store, api: &str, id: &str) -> Result<Answer, Error> {

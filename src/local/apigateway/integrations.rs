@@ -93,8 +93,8 @@ pub(super) fn get(store: &Store, api: &str, id: &str) -> Result<Answer, Error> {
     rendered(StatusCode::OK, integration)
 }
 
-pub(super) fn list(store: &Store, call: &Call, api: &str) -> Result<Answer, Error> {
-    page::answer(call, store.api(api)?.integrations.iter().map(|(id, item)| (id.as_str(), item)))
+pub(super) fn list(store: &Store, call: &Call, api: &str, largest: usize) -> Result<Answer, Error> {
+    page::answer(call, largest, store.api(api)?.integrations.iter().map(|(id, item)| (id.as_str(), item)))
 }
 
 pub(super) fn update(store: &mut Store, call: &Call, api: &str, id: &str) -> Result<Answer, Error> {

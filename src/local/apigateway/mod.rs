@@ -25,6 +25,7 @@ use self::error::Error;
 pub(crate) use self::store::{DeployedRoute, Integration, NotServed, ServedStage, Store};
 use super::answer::{self, Answer};
 use super::call::{Call, Operation};
+use super::hold::Hold;
 use super::world::{State, World};
 
 /// A request, told apart by method and path.
@@ -225,7 +226,11 @@ pub(crate) async fn handle(world: &Arc<World>, call: &Call) -> Answer {
 async fn answered(world: &Arc<World>, call: &Call) -> Result<Answer, Error> {
     let request = Request::of(call).ok_or_else(|| Error::NotCarried(format!("{} {}", call.method, call.path)))?;
     let _hold = match request.holds(&call.region) {
-        Some(api) => Some(Hold::take(world, api).await?),
+        Some(api) => {
+            Some(Hold::take(world, format!("apis/{api}"), world.options.manners.api_write).await.ok_or_else(|| {
+                Error::conflict("Unable to complete operation due to concurrent modification. Please try again later.")
+            })?)
+        }
         None => None,
     };
     let answer = served(world, call, &request)?;
@@ -240,42 +245,52 @@ async fn answered(world: &Arc<World>, call: &Call) -> Result<Answer, Error> {
 }
 
 fn served(world: &World, call: &Call, request: &Request) -> Result<Answer, Error> {
-    let now = world.now();
+    let (now, manners) = (world.now(), &world.options.manners);
+    let largest = manners.page(page::LARGEST);
     let mut state = world.state();
-    let store = &mut state.apigateway;
+    // What an API is and how it is tagged is shown late; what it consists of is not known to be.
+    match request {
+        Request::GetApis => return apis::list(state.apigateway.seen(now, manners.api_lag), call, largest),
+        Request::GetTags(arn) => return tags::get(&mut state.apigateway.seen(now, manners.api_lag).clone(), call, arn),
+        Request::OnApi(api, OnApi::GetApi) => return apis::get(state.apigateway.seen(now, manners.api_lag), api),
+        _ => {}
+    }
+    let store = match request.operation().is_write {
+        true => state.apigateway.change(now, manners.memory()),
+        false => &mut *state.apigateway,
+    };
     let (api, request) = match request {
-        Request::CreateApi => return apis::create(store, call),
-        Request::GetApis => return apis::list(store, call),
-        Request::GetTags(arn) => return tags::get(store, call, arn),
+        Request::CreateApi => return apis::create(store, call, text_of(world.wall_clock())),
+        Request::GetApis | Request::GetTags(_) => return Err(Error::Internal("answered before".to_owned())),
         Request::TagResource(arn) => return tags::add(store, call, arn),
         Request::UntagResource(arn) => return tags::remove(store, call, arn),
         Request::OnApi(api, request) => (api, request),
     };
     match request {
-        OnApi::GetApi => apis::get(store, api),
+        OnApi::GetApi => Err(Error::Internal("answered before".to_owned())),
         OnApi::UpdateApi => apis::update(store, call, api),
         OnApi::DeleteApi => apis::delete(store, api),
         OnApi::CreateIntegration => integrations::create(store, call, api),
-        OnApi::GetIntegrations => integrations::list(store, call, api),
+        OnApi::GetIntegrations => integrations::list(store, call, api, largest),
         OnApi::GetIntegration(id) => integrations::get(store, api, id),
         OnApi::UpdateIntegration(id) => integrations::update(store, call, api, id),
         OnApi::DeleteIntegration(id) => integrations::delete(store, api, id),
         OnApi::CreateRoute => routes::create(store, call, api),
-        OnApi::GetRoutes => routes::list(store, call, api),
+        OnApi::GetRoutes => routes::list(store, call, api, largest),
         OnApi::GetRoute(id) => routes::get(store, api, id),
         OnApi::UpdateRoute(id) => routes::update(store, call, api, id),
         OnApi::DeleteRoute(id) => routes::delete(store, api, id),
         OnApi::CreateRouteResponse(id) => routes::create_response(store, call, api, id),
-        OnApi::GetRouteResponses(id) => routes::list_responses(store, call, api, id),
+        OnApi::GetRouteResponses(id) => routes::list_responses(store, call, api, id, largest),
         OnApi::GetRouteResponse(id, other) => routes::get_response(store, api, id, other),
         OnApi::UpdateRouteResponse(id, other) => routes::update_response(store, call, api, id, other),
         OnApi::DeleteRouteResponse(id, other) => routes::delete_response(store, api, id, other),
-        OnApi::CreateDeployment => deployments::create(store, call, api, now, &world.options.timings),
-        OnApi::GetDeployments => deployments::list(store, call, api, now),
+        OnApi::CreateDeployment => deployments::create(store, call, api, now, manners),
+        OnApi::GetDeployments => deployments::list(store, call, api, now, largest),
         OnApi::GetDeployment(id) => deployments::get(store, api, id, now),
         OnApi::DeleteDeployment(id) => deployments::delete(store, api, id),
-        OnApi::CreateStage => stages::create(store, call, api),
-        OnApi::GetStages => stages::list(store, call, api),
+        OnApi::CreateStage => stages::create(store, call, api, now + manners.stage_refusal),
+        OnApi::GetStages => stages::list(store, call, api, largest),
         OnApi::GetStage(name) => stages::get(store, api, name),
         OnApi::UpdateStage(name) => stages::update(store, call, api, name),
         OnApi::DeleteStage(name) => stages::delete(store, api, name),
@@ -293,37 +308,6 @@ pub(crate) fn tags_by_path(state: &State, path: &str) -> BTreeMap<String, String
         _ => None,
     };
     tags.cloned().unwrap_or_default()
-}
-
-/// Holds an API for the length of one write.
-struct Hold<'a> {
-    world: &'a World,
-    api: String,
-}
-
-impl<'a> Hold<'a> {
-    /// A write takes its time on AWS, and that is what makes parallel writes collide: so it does here.
-    async fn take(world: &'a World, api: String) -> Result<Self, Error> {
-        if !world.state().apigateway.busy.insert(api.clone()) {
-            return Err(Error::conflict(
-                "Unable to complete operation due to concurrent modification. Please try again later.",
-            ));
-        }
-        let hold = Self { world, api };
-        pause(world.options.timings.api_write).await;
-        Ok(hold)
-    }
-}
-
-impl Drop for Hold<'_> {
-    fn drop(&mut self) {
-        self.world.state().apigateway.busy.remove(&self.api);
-    }
-}
-
-#[expect(clippy::disallowed_methods, reason = "this wait is AWS's, not a retry")]
-async fn pause(duration: std::time::Duration) {
-    tokio::time::sleep(duration).await;
 }
 
 fn parse<T: DeserializeOwned>(call: &Call) -> Result<T, Error> {
@@ -344,5 +328,9 @@ fn rendered(status: StatusCode, value: &impl Serialize) -> Result<Answer, Error>
 
 /// The wall clock as API Gateway writes it.
 fn now_text() -> String {
-    jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    text_of(jiff::Timestamp::now())
+}
+
+fn text_of(time: jiff::Timestamp) -> String {
+    time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

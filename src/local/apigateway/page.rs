@@ -12,17 +12,18 @@ use crate::local::answer::{self, Answer};
 use crate::local::call::Call;
 
 /// Pages hold as many items as AWS's at most, so that a caller who reads only the first page is found out.
-const LARGEST_PAGE: usize = 25;
+pub(super) const LARGEST: usize = 25;
 
-/// One page of `items`, which must come ordered by key.
+/// One page of `items`, which must come ordered by key, with `largest` of them at most.
 pub(super) fn answer<'a, T: Serialize + 'a>(
     call: &Call,
+    largest: usize,
     items: impl Iterator<Item = (&'a str, &'a T)>,
 ) -> Result<Answer, Error> {
     let size = match call.query("maxResults") {
-        None => LARGEST_PAGE,
+        None => largest,
         Some(text) => match text.parse::<usize>() {
-            Ok(number @ 1..) => number.min(LARGEST_PAGE),
+            Ok(number @ 1..) => number.min(largest),
             _ => return Err(Error::bad_request(format!("Invalid value for maxResults: {text}"))),
         },
     };

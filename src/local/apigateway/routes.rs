@@ -90,8 +90,8 @@ pub(super) fn get(store: &Store, api: &str, id: &str) -> Result<Answer, Error> {
     rendered(StatusCode::OK, &route(store, api, id)?.record)
 }
 
-pub(super) fn list(store: &Store, call: &Call, api: &str) -> Result<Answer, Error> {
-    page::answer(call, store.api(api)?.routes.iter().map(|(id, route)| (id.as_str(), &route.record)))
+pub(super) fn list(store: &Store, call: &Call, api: &str, largest: usize) -> Result<Answer, Error> {
+    page::answer(call, largest, store.api(api)?.routes.iter().map(|(id, route)| (id.as_str(), &route.record)))
 }
 
 pub(super) fn update(store: &mut Store, call: &Call, api: &str, id: &str) -> Result<Answer, Error> {
@@ -176,8 +176,8 @@ pub(super) fn get_response(store: &Store, api: &str, id: &str, response: &str) -
     rendered(StatusCode::OK, found.ok_or_else(|| Error::unknown("RouteResponse", response))?)
 }
 
-pub(super) fn list_responses(store: &Store, call: &Call, api: &str, id: &str) -> Result<Answer, Error> {
-    page::answer(call, route(store, api, id)?.responses.iter().map(|(id, response)| (id.as_str(), response)))
+pub(super) fn list_responses(store: &Store, call: &Call, api: &str, id: &str, largest: usize) -> Result<Answer, Error> {
+    page::answer(call, largest, route(store, api, id)?.responses.iter().map(|(id, response)| (id.as_str(), response)))
 }
 
 pub(super) fn update_response(

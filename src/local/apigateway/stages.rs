@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
+use tokio::time::Instant;
 
 use super::error::Error;
 use super::store::{Api, RouteSettings, Stage, Store};
@@ -81,7 +82,7 @@ impl RouteSettings {
     }
 }
 
-pub(super) fn create(store: &mut Store, call: &Call, api: &str) -> Result<Answer, Error> {
+pub(super) fn create(store: &mut Store, call: &Call, api: &str, open_at: Instant) -> Result<Answer, Error> {
     let api = store.api_mut(api)?;
     let input: Input = parse(call)?;
     let name = input.stage_name.clone().ok_or_else(|| Error::bad_request("StageName is required"))?;
@@ -113,6 +114,7 @@ pub(super) fn create(store: &mut Store, call: &Call, api: &str) -> Result<Answer
         tags: input.tags.clone(),
         created_date: now_text(),
         last_updated_date: now_text(),
+        open_at,
     };
     apply(&mut stage, input)?;
     let answer = rendered(StatusCode::CREATED, &stage);
@@ -125,8 +127,8 @@ pub(super) fn get(store: &Store, api: &str, name: &str) -> Result<Answer, Error>
     rendered(StatusCode::OK, stage)
 }
 
-pub(super) fn list(store: &Store, call: &Call, api: &str) -> Result<Answer, Error> {
-    page::answer(call, store.api(api)?.stages.iter().map(|(name, stage)| (name.as_str(), stage)))
+pub(super) fn list(store: &Store, call: &Call, api: &str, largest: usize) -> Result<Answer, Error> {
+    page::answer(call, largest, store.api(api)?.stages.iter().map(|(name, stage)| (name.as_str(), stage)))
 }
 
 pub(super) fn update(store: &mut Store, call: &Call, api: &str, name: &str) -> Result<Answer, Error> {

@@ -1,6 +1,6 @@
 //! What API Gateway holds: APIs with their parts, and what each deployment froze.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
@@ -9,15 +9,12 @@ use super::error::Error;
 use super::ids::{ApiId, DeploymentId, IntegrationId, RouteId, RouteResponseId};
 
 /// All WebSocket APIs of the account.
-#[derive(Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Store {
     pub(super) apis: BTreeMap<ApiId, Api>,
-    /// APIs that a write is working on right now (AWS-FACTS B3).
-    #[serde(skip)]
-    pub(super) busy: BTreeSet<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct Api {
     #[serde(flatten)]
     pub(super) record: ApiRecord,
@@ -64,7 +61,7 @@ pub(crate) struct Integration {
     pub(super) description: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct Route {
     #[serde(flatten)]
     pub(super) record: RouteRecord,
@@ -97,7 +94,7 @@ pub(super) struct RouteResponse {
     pub(super) model_selection_expression: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct Deployment {
     #[serde(flatten)]
     pub(super) record: DeploymentRecord,
@@ -150,6 +147,9 @@ pub(super) struct Stage {
     pub(super) tags: BTreeMap<String, String>,
     pub(super) created_date: String,
     pub(super) last_updated_date: String,
+    /// Handshakes are refused before (AWS-FACTS B3).
+    #[serde(skip)]
+    pub(super) open_at: Instant,
 }
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -170,7 +170,7 @@ pub(super) struct RouteSettings {
 /// Why a stage serves nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum NotServed {
-    /// No such API or stage, a stage without a deployment, or a disabled endpoint: 403 (AWS-FACTS A1, B1).
+    /// No such API or stage, a stage without a deployment or new a moment ago, or a disabled endpoint: 403 (AWS-FACTS A1, B1, B3).
     Forbidden,
     /// A throttle of 0 allows nothing (AWS-FACTS A5).
     Throttled,
@@ -181,8 +181,8 @@ pub(crate) enum NotServed {
 pub(crate) struct ServedStage {
     pub(crate) snapshot: Snapshot,
     pub(crate) variables: BTreeMap<String, String>,
-    /// Whether new connections are refused by a throttle of 0.
-    throttled: bool,
+    /// Why new connections are refused, although those that are there are served.
+    closed: Option<NotServed>,
 }
 
 impl ServedStage {
@@ -193,11 +193,11 @@ impl ServedStage {
             endpoint_disabled: false,
             routes,
         };
-        Self { snapshot, variables: BTreeMap::new(), throttled: false }
+        Self { snapshot, variables: BTreeMap::new(), closed: None }
     }
 
     pub(crate) fn admits_connections(&self) -> Result<(), NotServed> {
-        if self.throttled { Err(NotServed::Throttled) } else { Ok(()) }
+        self.closed.map_or(Ok(()), Err)
     }
 }
 
@@ -223,7 +223,11 @@ impl Store {
         Ok(ServedStage {
             snapshot: deployment.snapshot.clone(),
             variables: stage.stage_variables.clone(),
-            throttled: connect.allows_nothing(),
+            closed: if now < stage.open_at {
+                Some(NotServed::Forbidden)
+            } else {
+                connect.allows_nothing().then_some(NotServed::Throttled)
+            },
         })
     }
 }

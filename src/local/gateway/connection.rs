@@ -200,13 +200,13 @@ async fn converse(
     socket: &mut Socket,
     messages: &mpsc::Sender<String>,
 ) -> Ending {
-    let timings = &world.options.timings;
-    let end_of_life = Instant::now() + timings.connection_life;
+    let manners = &world.options.manners;
+    let end_of_life = Instant::now() + manners.connection_life;
     let mut idle_since = Instant::now();
     // A message that finds too many under way. Until it gets its turn nothing more is read, but answers still go out.
     let mut waiting: Option<String> = None;
     loop {
-        let deadline = end_of_life.min(idle_since + timings.connection_idle);
+        let deadline = end_of_life.min(idle_since + manners.connection_idle);
         let step = async {
             tokio::select! {
                 Some(text) = inbox.outgoing.recv() => {

@@ -51,7 +51,7 @@ fn authorise(world: &World, call: &Call, api: &str, stage: &str, id: &str) -> Re
         "arn:aws:execute-api:{}:{}:{api}/{stage}/{}/@connections",
         options.region, options.account, call.method
     );
-    match iam::is_allowed(&state, &call.principal, "execute-api:ManageConnections", &format!("{prefix}/{id}")) {
+    match iam::is_allowed(world, &state, &call.principal, "execute-api:ManageConnections", &format!("{prefix}/{id}")) {
         Decision::Allowed => Ok(()),
         Decision::ExplicitDeny | Decision::ImplicitDeny => Err(AwsError::new(
             StatusCode::FORBIDDEN,

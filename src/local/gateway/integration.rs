@@ -58,7 +58,7 @@ pub(super) async fn begin(
     let options = &world.options;
     let source_arn =
         format!("arn:aws:execute-api:{}:{}:{}/{}/{route_key}", options.region, options.account, peer.api, peer.stage);
-    let limit = Duration::from_millis(integration.timeout_in_millis).min(options.timings.integration_timeout);
+    let limit = Duration::from_millis(integration.timeout_in_millis).min(options.manners.integration_timeout);
     let deadline = Instant::now() + limit;
     let begun = lambda::begin(world, function, Caller::ApiGateway { source_arn }, event);
     let running = timeout_at(deadline, begun).await.map_err(|_| Fault::TimedOut)??;

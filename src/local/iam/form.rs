@@ -6,6 +6,7 @@ use http::StatusCode;
 
 use super::super::answer::AwsError;
 use super::super::tags::{self, Tags};
+use super::super::world::World;
 
 /// Items by name, sorted.
 pub(super) type Named<'a, T> = Vec<(&'a str, T)>;
@@ -73,12 +74,14 @@ impl Form {
     }
 
     /// The part of a sorted list that `Marker` and `MaxItems` ask for, with the elements that tell of the rest.
-    pub(super) fn page<'a, T>(&self, items: Named<'a, T>) -> Result<(Named<'a, T>, String), AwsError> {
+    pub(super) fn page<'a, T>(&self, world: &World, items: Named<'a, T>) -> Result<(Named<'a, T>, String), AwsError> {
         let maximum = match self.get("MaxItems").map(str::parse) {
             None => 100,
             Some(Ok(number @ 1..=1000)) => number,
             Some(_) => return Err(validation("MaxItems must be a number from 1 to 1000.".to_owned())),
         };
+        // IAM may give fewer than asked for.
+        let maximum = world.options.manners.page(maximum);
         let start = self.get("Marker").unwrap_or_default();
         let mut page: Vec<_> = items.into_iter().filter(|(name, _)| *name >= start).collect();
         let rest = match page.get(maximum) {

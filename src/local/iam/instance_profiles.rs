@@ -58,7 +58,7 @@ pub(super) fn remove_role(store: &mut Store, form: &Form) -> Result<String, AwsE
 pub(super) fn list_for_role(world: &World, store: &Store, form: &Form) -> Result<String, AwsError> {
     let role = form.required("RoleName")?;
     let of_role = store.instance_profiles.iter().filter(|(_, holds)| holds.as_deref() == Some(role));
-    let (page, rest) = form.page(of_role.map(|(name, holds)| (name.as_str(), holds)).collect())?;
+    let (page, rest) = form.page(world, of_role.map(|(name, holds)| (name.as_str(), holds)).collect())?;
     let members = xml::list("member", page, |(name, _)| element(world, name));
     Ok(xml::element("InstanceProfiles", &members) + &rest)
 }

@@ -54,19 +54,27 @@ pub(crate) fn operation(call: &Call) -> Option<Operation> {
 
 pub(crate) async fn handle(world: &Arc<World>, call: &Call) -> Answer {
     let form = Form::parse(&call.body);
-    match operations::run(world, &form) {
+    let operation = operation(call).unwrap_or(Operation::read("Unknown"));
+    match operations::run(world, operation, &form) {
         Ok(result) => operations::answer(form.action(), &result, &call.request_id),
         Err(error) => answer::error(call.service, &error, &call.request_id),
     }
 }
 
 /// Whether a principal may do `action` on `resource`: the deployer everything, as far as this goes ([`super::authorization`] holds
-/// it to a policy where there is one); a role's session what its policies say, within its permissions boundary. A managed policy
-/// whose document is not known allows nothing, and such a boundary limits nothing.
-pub(crate) fn is_allowed(state: &State, principal: &Principal, action: &str, resource: &str) -> Decision {
+/// it to a policy where there is one); a role's session what its policies say, within its permissions boundary, as they were a
+/// while ago (AWS-FACTS A6). A managed policy whose document is not known allows nothing, and such a boundary limits nothing.
+pub(crate) fn is_allowed(
+    world: &World,
+    state: &State,
+    principal: &Principal,
+    action: &str,
+    resource: &str,
+) -> Decision {
     let Principal::RoleSession { role_name, .. } = principal else { return Decision::Allowed };
-    let Some(role) = state.iam.role(role_name) else { return Decision::ImplicitDeny };
-    let (given, limit) = state.iam.documents(role);
+    let iam = state.iam.seen(world.now(), world.options.manners.policy_propagation);
+    let Some(role) = iam.role(role_name) else { return Decision::ImplicitDeny };
+    let (given, limit) = iam.documents(role);
     match policy::evaluate(&given.iter().collect::<Vec<_>>(), action, resource) {
         Decision::Allowed => limit.map_or(Decision::Allowed, |limit| policy::evaluate(&[&limit], action, resource)),
         refused => refused,

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::super::tags::Tags;
 
 /// Everything IAM holds.
-#[derive(Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Store {
     pub(super) roles: BTreeMap<String, Role>,
     /// Documents of managed policies, by ARN: part of how the account is set up, not of what is in it.
@@ -30,6 +30,10 @@ impl Store {
         let given = role.inline_policies.values().chain(managed).cloned().collect();
         let limit = role.permissions_boundary.as_ref().and_then(|arn| self.managed_policies.get(arn)).cloned();
         (given, limit)
+    }
+
+    pub(crate) fn role_by_arn_mut(&mut self, arn: &str) -> Option<&mut Role> {
+        self.roles.values_mut().find(|role| role.arn == arn)
     }
 
     pub(crate) fn role_by_arn(&self, arn: &str) -> Option<&Role> {
@@ -57,6 +61,9 @@ pub(crate) struct Role {
     /// On the clock of the propagation delays (AWS-FACTS C1).
     #[serde(skip)]
     pub(crate) created_at: Instant,
+    /// How often Lambda has refused to assume it (AWS-FACTS C1).
+    #[serde(skip)]
+    pub(crate) refusals: u32,
     /// As answers show it.
     #[serde(skip)]
     pub(crate) created: jiff::Timestamp,

@@ -5,6 +5,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 use super::super::answer::{self, Answer, AwsError};
+use super::super::call::Operation;
 use super::super::tags::{self, Tags};
 use super::super::world::World;
 use super::super::xml;
@@ -27,12 +28,20 @@ pub(super) fn answer(action: &str, result: &str, request_id: &str) -> Answer {
     answer::xml(StatusCode::OK, "text/xml", &body)
 }
 
-pub(super) fn run(world: &World, form: &Form) -> Result<String, AwsError> {
+pub(super) fn run(world: &World, operation: Operation, form: &Form) -> Result<String, AwsError> {
+    let (manners, now) = (&world.options.manners, world.now());
     let mut state = world.state();
-    let store = &mut state.iam;
+    if operation.is_write {
+        return on(world, state.iam.change(now, manners.memory()), form);
+    }
+    // A copy, because the operations are written for both.
+    on(world, &mut state.iam.seen(now, manners.iam_lag).clone(), form)
+}
+
+fn on(world: &World, store: &mut Store, form: &Form) -> Result<String, AwsError> {
     match form.action() {
         "CreateRole" => create_role(world, store, form),
-        "ListRoles" => list_roles(store, form),
+        "ListRoles" => list_roles(world, store, form),
         "DeleteRole" => delete_role(store, form),
         "CreateInstanceProfile" => instance_profiles::create(world, store, form),
         "DeleteInstanceProfile" => instance_profiles::delete(store, form),
@@ -65,14 +74,14 @@ pub(super) fn run(world: &World, form: &Form) -> Result<String, AwsError> {
                     Ok(String::new())
                 }
                 "ListRoleTags" => {
-                    let (page, rest) = form.page(by_name(&role.tags))?;
+                    let (page, rest) = form.page(world, by_name(&role.tags))?;
                     let members = xml::list("member", page, |(key, value)| tag(key, value));
                     Ok(xml::element("Tags", &members) + &rest)
                 }
                 "PutRolePolicy" => put_role_policy(role, form),
                 "GetRolePolicy" => get_role_policy(role, form),
                 "ListRolePolicies" => {
-                    let (page, rest) = form.page(by_name(&role.inline_policies))?;
+                    let (page, rest) = form.page(world, by_name(&role.inline_policies))?;
                     Ok(xml::element(
                         "PolicyNames",
                         &page.iter().map(|(name, _)| xml::text("member", name)).collect::<String>(),
@@ -95,7 +104,7 @@ pub(super) fn run(world: &World, form: &Form) -> Result<String, AwsError> {
                         .map(|_| String::new())
                 }
                 "ListAttachedRolePolicies" => {
-                    let (page, rest) = form.page(by_name(&role.attached_policies))?;
+                    let (page, rest) = form.page(world, by_name(&role.attached_policies))?;
                     let members = xml::list("member", page, |(name, arn)| {
                         xml::text("PolicyName", name) + &xml::text("PolicyArn", arn)
                     });
@@ -154,6 +163,7 @@ fn create_role(world: &World, store: &mut Store, form: &Form) -> Result<String, 
         inline_policies: Default::default(),
         attached_policies: Default::default(),
         created_at: world.now(),
+        refusals: 0,
         created: jiff::Timestamp::now(),
     };
     let element = role_element(&role);
@@ -161,10 +171,10 @@ fn create_role(world: &World, store: &mut Store, form: &Form) -> Result<String, 
     Ok(element)
 }
 
-fn list_roles(store: &Store, form: &Form) -> Result<String, AwsError> {
+fn list_roles(world: &World, store: &Store, form: &Form) -> Result<String, AwsError> {
     let prefix = form.get("PathPrefix").unwrap_or("/");
     let roles = by_name(&store.roles).into_iter().filter(|(_, role)| role.path.starts_with(prefix)).collect();
-    let (page, rest) = form.page(roles)?;
+    let (page, rest) = form.page(world, roles)?;
     // A listing leaves out tags, description's companions and boundary: only GetRole has them.
     let members = xml::list("member", page, |(_, role)| role_summary(role));
     Ok(xml::element("Roles", &members) + &rest)

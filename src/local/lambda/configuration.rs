@@ -9,7 +9,8 @@ use tokio::time::Instant;
 use super::error::Error;
 use super::store::{LogFormat, Logging, Version};
 use crate::local::iam::policy;
-use crate::local::world::{State, Timings};
+use crate::local::manners::Manners;
+use crate::local::world::State;
 
 /// AWS-FACTS C3.
 const LARGEST_ENVIRONMENT: usize = 4096;
@@ -169,17 +170,23 @@ fn check_variables(variables: &BTreeMap<String, String>) -> Result<(), Error> {
     Ok(())
 }
 
+/// AWS says in two ways that a role cannot be assumed yet (AWS-FACTS C1).
+const NOT_ASSUMABLE: [&str; 2] = [
+    "The role defined for the function cannot be assumed by Lambda.",
+    "The provided execution role does not have permissions to be assumed by Lambda.",
+];
+
 /// Lambda must be able to assume the role: it exists, Lambda has heard of it, and it trusts Lambda (AWS-FACTS C1). All three
 /// failures read alike on AWS.
-pub(super) fn check_role(state: &State, arn: &str, now: Instant, timings: &Timings) -> Result<(), Error> {
-    let role = state.iam.role_by_arn(arn);
-    let assumable = role.is_some_and(|role| {
-        role.created_at + timings.role_propagation <= now && trusts_lambda(&role.assume_role_policy)
-    });
-    if assumable {
+pub(super) fn check_role(state: &mut State, arn: &str, now: Instant, manners: &Manners) -> Result<(), Error> {
+    let Some(role) = state.iam.role_by_arn_mut(arn) else { return Err(Error::invalid(NOT_ASSUMABLE[0])) };
+    let is_heard_of = role.created_at + manners.role_propagation <= now && manners.role_refusals <= role.refusals;
+    if is_heard_of && trusts_lambda(&role.assume_role_policy) {
         return Ok(());
     }
-    Err(Error::invalid("The role defined for the function cannot be assumed by Lambda."))
+    let text = NOT_ASSUMABLE[role.refusals as usize % NOT_ASSUMABLE.len()];
+    role.refusals = role.refusals.saturating_add(1);
+    Err(Error::invalid(text))
 }
 
 /// A statement with a Condition is not evaluated here: it allows nothing and denies everything, at most stricter than AWS.

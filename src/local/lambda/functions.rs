@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::configuration::{self, Configuration};
 use super::error::Error;
 use super::package::{Architecture, Code};
-use super::store::{Function, LogFormat, Logging, Name, Store, Update, Version};
+use super::store::{Flush, Function, LogFormat, Logging, Name, Store, Update, Version};
 use super::{new_revision, parse, settings};
 use crate::local::answer::{self, Answer};
 use crate::local::call::Call;
@@ -109,7 +109,7 @@ pub(super) fn create(world: &World, call: &Call) -> Result<Answer, Error> {
     if state.lambda.functions.contains_key(name.as_str()) {
         return Err(Error::Conflict(format!("Function already exist: {}", name.as_str())));
     }
-    configuration::check_role(&state, &role, now, &world.options.timings)?;
+    configuration::check_role(&mut state, &role, now, &world.options.manners)?;
     version.role_id = state.iam.role_by_arn(&role).map(|role| role.id.clone());
     let function = Function {
         name: name.as_str().to_owned(),
@@ -119,7 +119,8 @@ pub(super) fn create(world: &World, call: &Call) -> Result<Answer, Error> {
         policy: BTreeMap::new(),
         policy_revision: new_revision(),
         reserved_concurrency: None,
-        active_at: now + world.options.timings.function_pending,
+        active_at: now + world.options.manners.function_pending,
+        gone_at: None,
         update: None,
     };
     let answer = answer::json(StatusCode::CREATED, &function.configuration(now));
@@ -243,7 +244,7 @@ pub(super) fn update_configuration(world: &World, call: &Call, name: &Name) -> R
     let mut version = function.version.clone();
     input.apply(&mut version, name.as_str())?;
     if input.role.is_some() {
-        configuration::check_role(&state, &version.role, now, &world.options.timings)?;
+        configuration::check_role(&mut state, &version.role, now, &world.options.manners)?;
         version.role_id = state.iam.role_by_arn(&version.role).map(|role| role.id.clone());
     }
     let function = state.lambda.function_mut(name)?;
@@ -267,12 +268,20 @@ impl Function {
         version.revision = new_revision();
         version.last_modified = configuration::now_text();
         let previous = std::mem::replace(&mut self.version, version);
-        self.update = Some(Update { done_at: now + world.options.timings.function_update, previous });
+        self.update = Some(Update { done_at: now + world.options.manners.function_update, previous });
     }
 }
 
-pub(super) fn delete(state: &mut State, name: &Name, now: Instant) -> Result<Answer, Error> {
-    state.lambda.function(name)?.refuse_while_pending(now)?;
-    state.lambda.functions.remove(name.as_str());
+pub(super) fn delete(world: &World, state: &mut State, name: &Name) -> Result<Answer, Error> {
+    let (manners, now) = (&world.options.manners, world.now());
+    let function = state.lambda.function_mut(name)?;
+    function.refuse_while_pending(now)?;
+    function.gone_at = Some(now + manners.function_deletion);
+    let (group, role_arn) = (function.version.logging.log_group.clone(), function.version.role.clone());
+    state.lambda.bury(now);
+    if let (Some(delay), Some(role)) = (manners.late_flush, state.iam.role_by_arn(&role_arn)) {
+        let (role_name, role_id) = (role.name.clone(), role.id.clone());
+        state.lambda.flush_later(Flush { at: now + delay, group, role_name, role_id });
+    }
     Ok(answer::empty(StatusCode::NO_CONTENT))
 }

@@ -125,7 +125,7 @@ fn admit(world: &World, function_arn: &str, caller: &Caller) -> Result<(Launch, 
         .lambda
         .functions
         .values()
-        .find(|function| function.arn == function_arn)
+        .find(|function| function.arn == function_arn && function.gone_at.is_none())
         .ok_or_else(|| InvokeError::NotFound(function_arn.to_owned()))?;
     if let Caller::ApiGateway { source_arn } = caller
         && !function.admits_api_gateway(source_arn, &world.options.account)

@@ -25,9 +25,10 @@ use self::error::Error;
 pub(crate) use self::invoke::{Caller, InvokeError, Running, begin};
 pub(crate) use self::pool::Environments;
 use self::store::Name;
-pub(crate) use self::store::Store;
+pub(crate) use self::store::{Flush, Store};
 use super::answer::{self, Answer};
 use super::call::{Call, Operation};
+use super::hold::Hold;
 use super::world::World;
 
 /// A request, told apart by method and path. The text is the function as the caller named it.
@@ -147,6 +148,7 @@ pub(crate) async fn handle(world: &Arc<World>, call: &Call) -> Answer {
 
 async fn answered(world: &Arc<World>, call: &Call) -> Result<Answer, Error> {
     let request = Request::of(call).ok_or_else(|| Error::NotCarried(format!("{} {}", call.method, call.path)))?;
+    world.state().lambda.bury(world.now());
     let (function, request) = match request {
         Request::CreateFunction => return functions::create(world, call),
         Request::ListFunctions => return functions::list(&world.state().lambda, call, world.now()),
@@ -160,11 +162,23 @@ async fn answered(world: &Arc<World>, call: &Call) -> Result<Answer, Error> {
     if request == OnFunction::Invoke {
         return invoked(world, call, &name).await;
     }
+    let _hold = match request {
+        OnFunction::AddPermission | OnFunction::RemovePermission(_) => {
+            let hold = Hold::take(world, name.arn().to_owned(), world.options.manners.permission_write).await;
+            Some(hold.ok_or_else(|| Error::Conflict(concurrent_update(&name)))?)
+        }
+        _ => None,
+    };
     let answer = served(world, call, &name, &request);
     if request == OnFunction::DeleteFunction && answer.is_ok() {
         world.environments.forget(name.as_str());
     }
     answer
+}
+
+/// AWS-FACTS C5.
+fn concurrent_update(name: &Name) -> String {
+    format!("The function could not be updated due to a concurrent update operation: {}", name.arn())
 }
 
 fn served(world: &World, call: &Call, name: &Name, request: &OnFunction) -> Result<Answer, Error> {
@@ -178,7 +192,7 @@ fn served(world: &World, call: &Call, name: &Name, request: &OnFunction) -> Resu
     match request {
         OnFunction::GetFunction => functions::get(&state.lambda, name, now),
         OnFunction::GetFunctionConfiguration => functions::get_configuration(&state.lambda, name, now),
-        OnFunction::DeleteFunction => functions::delete(&mut state, name, now),
+        OnFunction::DeleteFunction => functions::delete(world, &mut state, name),
         OnFunction::AddPermission => permission::add(&mut state.lambda, call, name),
         OnFunction::RemovePermission(statement) => permission::remove(&mut state.lambda, call, name, statement),
         OnFunction::GetPolicy => permission::get(&state.lambda, name),

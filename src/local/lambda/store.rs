@@ -14,6 +14,18 @@ use super::package::{Architecture, Code};
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Store {
     pub(super) functions: BTreeMap<String, Function>,
+    /// What deleted functions still have to say.
+    #[serde(skip)]
+    flushes: Vec<Flush>,
+}
+
+/// The last lines of a deleted function's log (AWS-FACTS C6).
+#[derive(Clone, Debug)]
+pub(crate) struct Flush {
+    pub(super) at: Instant,
+    pub(crate) group: String,
+    pub(crate) role_name: String,
+    pub(crate) role_id: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -30,6 +42,9 @@ pub(super) struct Function {
     /// When `Pending` becomes `Active` (AWS-FACTS C2).
     #[serde(skip)]
     pub(super) active_at: Instant,
+    /// When the deletion in progress is through (AWS-FACTS C2).
+    #[serde(skip)]
+    pub(super) gone_at: Option<Instant>,
     /// What serves until the update in progress is through.
     #[serde(skip)]
     pub(super) update: Option<Update>,
@@ -111,15 +126,16 @@ impl Function {
         }
     }
 
-    /// Refuses what Lambda refuses while a function is on its way (AWS-FACTS C2).
+    /// Refuses what Lambda refuses while a function comes or goes (AWS-FACTS C2).
     pub(super) fn refuse_while_pending(&self, now: Instant) -> Result<(), Error> {
-        if self.is_pending(now) {
-            return Err(Error::Conflict(
-                "The operation cannot be performed at this time. The function is currently in the following state: Pending"
-                    .to_owned(),
-            ));
-        }
-        Ok(())
+        let state = match self.gone_at {
+            Some(_) => "Deleting",
+            None if self.is_pending(now) => "Pending",
+            None => return Ok(()),
+        };
+        Err(Error::Conflict(format!(
+            "The operation cannot be performed at this time. The function is currently in the following state: {state}"
+        )))
     }
 
     pub(super) fn refuse_while_changing(&self, now: Instant) -> Result<(), Error> {
@@ -166,7 +182,7 @@ impl Function {
             shown["StateReasonCode"] = "Creating".into();
             shown["LastUpdateStatus"] = "InProgress".into();
         } else {
-            shown["State"] = "Active".into();
+            shown["State"] = if self.gone_at.is_some() { "Deleting" } else { "Active" }.into();
             let updating = self.update.as_ref().is_some_and(|update| now < update.done_at);
             shown["LastUpdateStatus"] = if updating { "InProgress" } else { "Successful" }.into();
         }
@@ -175,6 +191,20 @@ impl Function {
 }
 
 impl Store {
+    /// Drops the functions whose deletion is through.
+    pub(super) fn bury(&mut self, now: Instant) {
+        self.functions.retain(|_, function| function.gone_at.is_none_or(|gone| now < gone));
+    }
+
+    pub(super) fn flush_later(&mut self, flush: Flush) {
+        self.flushes.push(flush);
+    }
+
+    /// Takes what has arrived by now.
+    pub(crate) fn due_flushes(&mut self, now: Instant) -> Vec<Flush> {
+        self.flushes.extract_if(.., |flush| flush.at <= now).collect()
+    }
+
     pub(super) fn function(&self, name: &Name) -> Result<&Function, Error> {
         self.functions.get(name.as_str()).ok_or_else(|| name.unknown())
     }

@@ -11,6 +11,7 @@ pub(crate) use store::Store;
 use super::answer::{self, Answer};
 use super::call::{Call, Operation, Principal};
 use super::iam::{self, Decision};
+use super::lambda::Flush;
 use super::world::{LogLine, World};
 use store::{Event, Group};
 
@@ -56,7 +57,7 @@ pub(crate) fn put_events(
     }
     let mut state = world.state();
     let arn = format!("arn:aws:logs:{}:{}:log-group:{group}", world.options.region, world.options.account);
-    let need = |state, action, resource: &str| match iam::is_allowed(state, principal, action, resource) {
+    let need = |state, action, resource: &str| match iam::is_allowed(world, state, principal, action, resource) {
         Decision::Allowed => Ok(()),
         Decision::ExplicitDeny | Decision::ImplicitDeny => Err(PutError::Denied { action }),
     };
@@ -96,7 +97,22 @@ pub(crate) fn operation(call: &Call) -> Option<Operation> {
     OPERATIONS.iter().find(|operation| operation.name == name).copied()
 }
 
+/// The last lines of deleted functions that have arrived by now.
+fn flush(world: &World) {
+    let due = world.state().lambda.due_flushes(world.now());
+    for Flush { group, role_name, role_id, .. } in due {
+        // A function's credentials end with its role.
+        let role = world.state().iam.role(&role_name).filter(|role| role.id == role_id).map(|role| role.arn.clone());
+        if let Some(arn) = role {
+            let principal = Principal::RoleSession { role_name, arn };
+            // Lines that may not be written are lost.
+            let _ = put_events(world, &principal, &group, "late", &["END".to_owned()]);
+        }
+    }
+}
+
 pub(crate) async fn handle(world: &Arc<World>, call: &Call) -> Answer {
+    flush(world);
     let name = operation(call).map_or("", |operation| operation.name);
     match operations::run(world, name, &call.body) {
         Ok(None) => answer::with_body(http::StatusCode::OK, "application/x-amz-json-1.1", ""),

@@ -61,7 +61,7 @@ pub(super) fn run(world: &World, operation: &str, body: &[u8]) -> Output {
             Ok(Some(json!({ "tags": group_of_arn(world, store, &resource_arn)?.tags })))
         }
         "DescribeLogStreams" => describe_streams(world, store, &input(body)?),
-        "FilterLogEvents" => filter_events(store, &input(body)?),
+        "FilterLogEvents" => filter_events(world, store, &input(body)?),
         "GetLogEvents" => get_events(store, &input(body)?),
         // `super::OPERATIONS` lets nothing else through.
         other => Err(AwsError::new(StatusCode::BAD_REQUEST, "UnknownOperationException", other)),
@@ -194,7 +194,7 @@ fn create_group(store: &mut Store, CreateGroup { log_group_name: name, tags }: C
 fn describe_groups(world: &World, store: &Store, input: &DescribeGroups) -> Output {
     let prefix = input.log_group_name_prefix.as_deref().unwrap_or_default();
     let groups: Vec<_> = store.groups.iter().filter(|(name, _)| name.starts_with(prefix)).collect();
-    let (page, next_token) = page(&groups, input.limit, 50, input.next_token.as_deref())?;
+    let (page, next_token) = page(&groups, limit(input.limit, 50)?, world, input.next_token.as_deref())?;
     let groups: Vec<Value> = page
         .iter()
         .map(|(name, group)| {
@@ -231,7 +231,7 @@ fn describe_streams(world: &World, store: &mut Store, input: &DescribeStreams) -
     if input.descending {
         streams.reverse();
     }
-    let (page, next_token) = page(&streams, input.limit, 50, input.next_token.as_deref())?;
+    let (page, next_token) = page(&streams, limit(input.limit, 50)?, world, input.next_token.as_deref())?;
     let streams: Vec<Value> = page
         .iter()
         .map(|(name, stream)| {
@@ -250,7 +250,7 @@ fn describe_streams(world: &World, store: &mut Store, input: &DescribeStreams) -
 }
 
 /// Searched in spans, not by matches: a page may have few events or none and yet not be the last, as on AWS.
-fn filter_events(store: &mut Store, input: &FilterEvents) -> Output {
+fn filter_events(world: &World, store: &mut Store, input: &FilterEvents) -> Output {
     let group = group_mut(store, &input.log_group_name)?;
     let pattern: Pattern = input.filter_pattern.parse().map_err(|error: InvalidPattern| invalid(error.to_string()))?;
     if !input.log_stream_names.is_empty() && input.log_stream_name_prefix.is_some() {
@@ -269,8 +269,7 @@ fn filter_events(store: &mut Store, input: &FilterEvents) -> Output {
         .filter(|(event, ..)| within(event, input.start_time, input.end_time))
         .collect();
     events.sort_by_key(|(event, ..)| event.timestamp);
-    let (mut page, mut next_token) =
-        page(&events, Some(SEARCHED_AT_ONCE), SEARCHED_AT_ONCE, input.next_token.as_deref())?;
+    let (mut page, mut next_token) = page(&events, SEARCHED_AT_ONCE, world, input.next_token.as_deref())?;
     let start = input.next_token.as_deref().and_then(|token| token.parse::<usize>().ok()).unwrap_or_default();
     let matches = |(event, ..): &&(&Event, &String, usize)| pattern.matches(&event.message);
     if let Some((last, _)) = page.iter().enumerate().filter(|(_, event)| matches(event)).nth(limit - 1) {
@@ -342,8 +341,8 @@ fn limit(limit: Option<usize>, maximum: usize) -> Result<usize, AwsError> {
 /// The page behind a token, which is an index, and the next page's token.
 fn page<'a, T>(
     items: &'a [T],
-    asked: Option<usize>,
-    maximum: usize,
+    asked: usize,
+    world: &World,
     token: Option<&str>,
 ) -> Result<(&'a [T], Option<String>), AwsError> {
     let start = match token.map(str::parse::<usize>) {
@@ -351,7 +350,7 @@ fn page<'a, T>(
         Some(Ok(start)) => start.min(items.len()),
         Some(Err(_)) => return Err(invalid("The specified nextToken is invalid.".to_owned())),
     };
-    let end = (start + limit(asked, maximum)?).min(items.len());
+    let end = (start + world.options.manners.page(asked)).min(items.len());
     Ok((&items[start..end], (end < items.len()).then(|| end.to_string())))
 }
 

@@ -41,7 +41,7 @@ pub(super) fn set_public_access_block(world: &World, bucket: &mut Bucket, block:
     let blocks = |block: Option<PublicAccessBlock>| block.is_some_and(|block| block.block_public_policy);
     // Only a setting that was on before needs time to be off everywhere.
     if blocks(bucket.public_access_block) && !blocks(block) {
-        bucket.public_policy_refused_until = Some(world.now() + world.options.timings.public_access_block_propagation);
+        bucket.public_policy_refused_until = Some(world.now() + world.options.manners.public_access_block_propagation);
     }
     bucket.public_access_block = block;
 }

@@ -56,6 +56,9 @@ pub(super) fn create(world: &World, store: &mut Store, name: &str, call: &Call) 
                        Please select a different name and try again.";
         return Err(AwsError::new(StatusCode::CONFLICT, "BucketAlreadyExists", message));
     }
+    if store.released_at.get(name).is_some_and(|released| world.now() < *released) {
+        return Err(conflicting_operation());
+    }
     if !store.buckets.contains_key(name) && !store.elsewhere.contains_key(name) {
         store.buckets.insert(name.to_owned(), Bucket::new(tags));
     } else if world.options.region != CLASSIC_REGION {
@@ -69,6 +72,23 @@ pub(super) fn create(world: &World, store: &mut Store, name: &str, call: &Call) 
         }
     }
     Ok(answer)
+}
+
+pub(super) fn delete(world: &World, store: &mut Store, name: &str) -> Result<Answer> {
+    if store.buckets.get(name).is_some_and(|bucket| !bucket.is_empty()) {
+        let message = "The bucket you tried to delete is not empty";
+        return Err(AwsError::new(StatusCode::CONFLICT, "BucketNotEmpty", message));
+    }
+    store.buckets.remove(name);
+    store.released_at.insert(name.to_owned(), world.now() + world.options.manners.bucket_name_release);
+    Ok(answer::empty(StatusCode::NO_CONTENT))
+}
+
+/// A name that is not free yet, and two settings of one bucket at once, read alike (AWS-FACTS E3).
+pub(super) fn conflicting_operation() -> AwsError {
+    let message =
+        "A conflicting conditional operation is currently in progress against this resource. Please try again.";
+    AwsError::new(StatusCode::CONFLICT, "OperationAborted", message)
 }
 
 /// AWS-FACTS E3.

@@ -42,7 +42,7 @@ struct Query<'a> {
 }
 
 impl<'a> Query<'a> {
-    fn new(call: &'a Call, after: &'a str) -> Result<Self> {
+    fn new(world: &World, call: &'a Call, after: &'a str) -> Result<Self> {
         let maximum = match call.query("max-keys").or(call.query("max-uploads")).map(str::parse::<usize>) {
             None => MAXIMUM_KEYS,
             Some(Ok(maximum)) => maximum.min(MAXIMUM_KEYS),
@@ -50,6 +50,7 @@ impl<'a> Query<'a> {
                 return Err(bad_request("InvalidArgument", "Provided max-keys not an integer or within integer range"));
             }
         };
+        let maximum = world.options.manners.page(maximum);
         let encode = match call.query("encoding-type") {
             None => false,
             Some("url") => true,
@@ -130,7 +131,7 @@ fn entry(query: &Query<'_>, key: &str, object: &Object) -> String {
 }
 
 /// A continuation token is the last key of the page before it, in hexadecimal so that nobody takes it for one.
-pub(super) fn list_objects(bucket: &Bucket, name: &str, call: &Call) -> Result<Answer> {
+pub(super) fn list_objects(world: &World, bucket: &Bucket, name: &str, call: &Call) -> Result<Answer> {
     if call.query("list-type") != Some("2") {
         return Err(bad_request("InvalidArgument", "Invalid List Type specified in Request"));
     }
@@ -141,7 +142,7 @@ pub(super) fn list_objects(bucket: &Bucket, name: &str, call: &Call) -> Result<A
             .ok_or_else(|| bad_request("InvalidArgument", "The continuation token provided is incorrect"))?,
         None => call.query("start-after").unwrap_or_default().to_owned(),
     };
-    let query = Query::new(call, &after)?;
+    let query = Query::new(world, call, &after)?;
     let page = Page::of(bucket, &query);
     let content = query.echo(name)
         + &xml::optional("StartAfter", call.query("start-after").map(|key| query.name(key)))
@@ -161,7 +162,7 @@ pub(super) fn list_versions(world: &World, bucket: &Bucket, name: &str, call: &C
         return Err(bad_request("InvalidArgument", "A version-id marker cannot be specified without a key marker."));
     }
     let after = key_marker.unwrap_or_default();
-    let query = Query::new(call, after)?;
+    let query = Query::new(world, call, after)?;
     // A marker that was deleted meanwhile hides nothing.
     let mut passed = version_marker
         .is_some_and(|marker| !bucket.entries().any(|(key, entry)| key == after && entry.version() == marker));
@@ -207,11 +208,11 @@ pub(super) fn list_versions(world: &World, bucket: &Bucket, name: &str, call: &C
     Ok(document("ListVersionsResult", &content))
 }
 
-pub(super) fn list_uploads(bucket: &Bucket, name: &str, call: &Call) -> Result<Answer> {
+pub(super) fn list_uploads(world: &World, bucket: &Bucket, name: &str, call: &Call) -> Result<Answer> {
     let after = call.query("key-marker").unwrap_or_default();
     // Without a key marker it means nothing.
     let after_id = call.query("upload-id-marker").filter(|_| !after.is_empty()).unwrap_or_default();
-    let query = Query::new(call, after)?;
+    let query = Query::new(world, call, after)?;
     let mut rest = bucket.uploads.iter().filter(|upload| {
         let is_behind = match after_id {
             "" => upload.key.as_str() > after,

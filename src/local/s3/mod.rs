@@ -23,6 +23,7 @@ pub(crate) use store::Store;
 
 use super::answer::{self, Answer, AwsError};
 use super::call::{Call, Operation};
+use super::hold::Hold;
 use super::world::{State, World};
 use route::Target;
 use store::Bucket;
@@ -37,7 +38,7 @@ pub(crate) async fn handle(world: &Arc<World>, call: &Call) -> Answer {
     let Some(operation) = operation(call) else {
         return answer::error(call.service, &unsupported("This operation"), &call.request_id);
     };
-    let result = run(world, call, operation.name);
+    let result = held(world, call, operation).await;
     let mut answer = result.unwrap_or_else(|error| answer::error(call.service, &error, &call.request_id));
     // Present on refusals too: it is how clients find a bucket's region (AWS-FACTS E3).
     if let (false, Ok(region)) =
@@ -48,26 +49,42 @@ pub(crate) async fn handle(world: &Arc<World>, call: &Call) -> Answer {
     answer
 }
 
-fn run(world: &World, call: &Call, operation: &str) -> Result<Answer> {
+/// Runs a call. A write to a bucket's settings holds the bucket (AWS-FACTS E3).
+async fn held(world: &World, call: &Call, operation: Operation) -> Result<Answer> {
+    let target = Target::of(&call.path);
+    let _hold = match target.key.is_empty() && operation.is_write && operation.name != "DeleteObjects" {
+        true => {
+            let hold = Hold::take(world, format!("buckets/{}", target.bucket), world.options.manners.bucket_write);
+            Some(hold.await.ok_or_else(bucket::conflicting_operation)?)
+        }
+        false => None,
+    };
+    let (manners, now) = (&world.options.manners, world.now());
+    let mut state = world.state();
+    let store = &mut state.s3;
+    if operation.is_write {
+        run(world, store.change(now, manners.memory()), call, operation.name)
+    } else if operation.name.contains("Object") || operation.name == "ListMultipartUploads" {
+        // Objects are shown as they are, buckets and their settings as they were (AWS-FACTS E1).
+        run(world, store, call, operation.name)
+    } else {
+        run(world, &mut store.seen(now, manners.bucket_lag).clone(), call, operation.name)
+    }
+}
+
+fn run(world: &World, store: &mut Store, call: &Call, operation: &str) -> Result<Answer> {
     let target = Target::of(&call.path);
     let checksums = checksum::verify(&call.headers, &call.body)?;
-    let mut state = world.state();
     match operation {
-        "ListBuckets" => return Ok(listing::list_buckets(world, &state.s3, call)),
-        "CreateBucket" => return bucket::create(world, &mut state.s3, &target.bucket, call),
+        "ListBuckets" => return Ok(listing::list_buckets(world, store, call)),
+        "CreateBucket" => return bucket::create(world, store, &target.bucket, call),
         _ => {}
     }
-    let bucket = owned_bucket(world, &mut state.s3, &target.bucket, call)?;
+    let bucket = owned_bucket(world, store, &target.bucket, call)?;
     access::check_call(world, bucket, call, operation, &target)?;
     match operation {
         "HeadBucket" => Ok(answer::empty(StatusCode::OK)),
-        "DeleteBucket" if !bucket.is_empty() => {
-            Err(AwsError::new(StatusCode::CONFLICT, "BucketNotEmpty", "The bucket you tried to delete is not empty"))
-        }
-        "DeleteBucket" => {
-            state.s3.buckets.remove(&target.bucket);
-            Ok(answer::empty(StatusCode::NO_CONTENT))
-        }
+        "DeleteBucket" => bucket::delete(world, store, &target.bucket),
         "GetBucketLocation" => Ok(bucket::location(world)),
         "GetBucketVersioning" => Ok(settings::get_versioning(bucket)),
         "PutBucketVersioning" => settings::put_versioning(bucket, call),
@@ -97,9 +114,9 @@ fn run(world: &World, call: &Call, operation: &str) -> Result<Answer> {
             Ok(answer::empty(StatusCode::NO_CONTENT))
         }
         "GetBucketPolicyStatus" => access::get_policy_status(bucket),
-        "ListObjectsV2" => listing::list_objects(bucket, &target.bucket, call),
+        "ListObjectsV2" => listing::list_objects(world, bucket, &target.bucket, call),
         "ListObjectVersions" => listing::list_versions(world, bucket, &target.bucket, call),
-        "ListMultipartUploads" => listing::list_uploads(bucket, &target.bucket, call),
+        "ListMultipartUploads" => listing::list_uploads(world, bucket, &target.bucket, call),
         "CreateMultipartUpload" => Ok(uploads::create(bucket, &target.bucket, &target.key)),
         "UploadPart" => uploads::put_part(bucket, &target.key, call, &object::etag(&call.body)),
         "AbortMultipartUpload" => uploads::abort(bucket, &target.key, call),

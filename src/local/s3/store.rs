@@ -10,17 +10,20 @@ use tokio::time::Instant;
 use super::super::tags::Tags;
 
 /// Everything S3 holds.
-#[derive(Debug, Default, Serialize)]
+#[derive(Clone, Debug, Default, Serialize)]
 pub(crate) struct Store {
     pub(super) buckets: BTreeMap<String, Bucket>,
     /// Names that strangers' accounts have taken.
     pub(super) foreign: BTreeSet<String>,
     /// Regions of this account's buckets that are not in the local AWS's own.
     pub(super) elsewhere: BTreeMap<String, String>,
+    /// Until when the names of deleted buckets stay taken (AWS-FACTS E3).
+    #[serde(skip)]
+    pub(super) released_at: BTreeMap<String, Instant>,
 }
 
 /// One bucket. Ownership is always `BucketOwnerEnforced` (AWS-FACTS E1).
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct Bucket {
     pub(super) tags: Tags,
     pub(super) public_access_block: Option<PublicAccessBlock>,
@@ -89,7 +92,7 @@ impl PublicAccessBlock {
 }
 
 /// One object.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct Object {
     /// The snapshot has `sha256` in its stead.
     #[serde(skip)]
@@ -148,13 +151,13 @@ pub(super) struct ObjectLock {
 }
 
 /// A version that is not, or no longer, what a reader gets.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) enum Past {
     Object(Object),
     DeleteMarker(DeleteMarker),
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct DeleteMarker {
     #[serde(skip)]
     pub(super) version: String,
@@ -172,7 +175,7 @@ impl Past {
 }
 
 /// A multipart upload under way.
-#[derive(Debug, Serialize)]
+#[derive(Clone, Debug, Serialize)]
 pub(super) struct Upload {
     pub(super) key: String,
     #[serde(skip)]

@@ -79,7 +79,7 @@ async fn a_boundary_whose_document_is_known_limits_its_role() {
     let put = iam.put_role_policy().role_name("demo").policy_name("all").policy_document(everything);
     put.send().await.unwrap();
     let session = Principal::RoleSession { role_name: "demo".to_owned(), arn: String::new() };
-    let may = |action| iam::is_allowed(&world.state(), &session, action, "arn:x");
+    let may = |action| iam::is_allowed(&world, &world.state(), &session, action, "arn:x");
     assert_eq!((may("logs:PutLogEvents"), may("s3:GetObject")), (Decision::Allowed, Decision::Allowed));
     iam.put_role_permissions_boundary().role_name("demo").permissions_boundary(BOUNDARY).send().await.unwrap();
     assert_eq!((may("logs:PutLogEvents"), may("s3:GetObject")), (Decision::Allowed, Decision::ImplicitDeny));

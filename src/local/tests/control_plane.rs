@@ -2,7 +2,6 @@
 //! format; and what is refused changes nothing. Real requests, bent in a few places, go to an account with a whole stack in it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -17,7 +16,7 @@ use crate::local::answer::Answer;
 use crate::local::call::{Call, Principal, Service};
 use crate::local::dispatch;
 use crate::local::world::World;
-use crate::local::{LocalOptions, Timings};
+use crate::local::{LocalOptions, Manners};
 
 fn call(sent: &Sent, ids: &Ids) -> Call {
     let mut headers = HeaderMap::new();
@@ -49,15 +48,7 @@ fn snapshot(world: &World) -> Value {
 
 /// An account with a whole stack in it.
 async fn stack() -> (Arc<World>, Ids) {
-    let timings = Timings {
-        role_propagation: Duration::ZERO,
-        function_pending: Duration::ZERO,
-        function_update: Duration::ZERO,
-        public_access_block_propagation: Duration::ZERO,
-        api_write: Duration::ZERO,
-        ..Timings::default()
-    };
-    let world = Arc::new(World::new(LocalOptions { timings, ..LocalOptions::default() }));
+    let world = Arc::new(World::new(LocalOptions { manners: Manners::none(), ..LocalOptions::default() }));
     let mut ids = Ids::default();
     for template in &MAKE {
         let answer = dispatch::carry_out(&world, &call(&sent(template), &ids)).await.unwrap();

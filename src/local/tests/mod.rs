@@ -3,6 +3,7 @@
 mod authorization;
 mod control_plane;
 pub(crate) mod in_process;
+mod manners;
 mod requests;
 
 use std::sync::Arc;
@@ -154,7 +155,7 @@ async fn s3_call(world: &Arc<World>, method: Method, path: &str, subresource: Op
 #[tokio::test(start_paused = true)]
 async fn a_public_policy_is_refused_until_the_setting_has_propagated() {
     let world = Arc::new(World::new(LocalOptions::default()));
-    let delay = world.options.timings.public_access_block_propagation;
+    let delay = world.options.manners.public_access_block_propagation;
     let policy =
         r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"arn:aws:s3:::demo/*"}}"#;
     let block =

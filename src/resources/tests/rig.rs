@@ -31,7 +31,7 @@ use crate::engine::resource::{Address, Resource};
 use crate::engine::walk::{Order, walk};
 use crate::events::Events;
 use crate::lifetime::LastDeploy;
-use crate::local::{DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY, LocalAws, LocalOptions, Timings};
+use crate::local::{DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY, LocalAws, LocalOptions, Manners};
 use crate::naming::{Names, OWNER_TAG, Reach, RolePath, StageName};
 use crate::page::Page;
 use crate::resources::objects::ForeignObjects;
@@ -62,14 +62,14 @@ pub(super) fn relay(says: &str) -> Artifact {
 
 impl Rig {
     pub(super) async fn start() -> Self {
-        let timings = Timings {
+        let manners = Manners {
             role_propagation: Duration::ZERO,
             function_pending: Duration::ZERO,
             function_update: Duration::ZERO,
             public_access_block_propagation: Duration::ZERO,
-            ..Timings::default()
+            ..Manners::default()
         };
-        let aws = LocalAws::start(LocalOptions { timings, ..LocalOptions::default() }).await.unwrap();
+        let aws = LocalAws::start(LocalOptions { manners, ..LocalOptions::default() }).await.unwrap();
         let endpoint: url::Url = aws.endpoint().parse().unwrap();
         let sdk = clients::load(&Access {
             region: Some("us-east-1".to_owned()),
