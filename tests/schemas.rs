@@ -69,6 +69,9 @@ fn every_word_of_the_closed_sets_is_in_the_schema() {
         ("/$defs/policy/properties/kind/enum", "src/events.rs", "PolicyKind"),
         ("/$defs/action/enum", "src/engine/plan.rs", "Action"),
         ("/$defs/resource_status/properties/state/enum", "src/engine/status.rs", "State"),
+        ("/$defs/part/enum", "src/fleet/mod.rs", "Part"),
+        ("/$defs/log_record/properties/source/enum", "src/relay_log/mod.rs", "Source"),
+        ("/$defs/log_record/properties/level/enum", "src/relay_log/mod.rs", "Level"),
         ("/$defs/check_id/enum", "src/verify/check.rs", "CheckId"),
     ];
     for (place, file, name) in sets {

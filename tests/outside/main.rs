@@ -9,4 +9,5 @@ mod aws_cli;
 mod emulator;
 mod examples;
 mod ministack;
+mod pipelines;
 mod support;
