@@ -21,6 +21,7 @@ pub(crate) mod iam;
 pub(crate) mod lambda;
 pub(crate) mod logs;
 pub(crate) mod s3;
+mod secrets;
 pub(crate) mod server;
 pub(crate) mod signature;
 pub(crate) mod sts;

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::authorization::PolicyDocument;
 use super::call::CallRecord;
-use super::{apigateway, faults, gateway, iam, lambda, logs, s3};
+use super::{apigateway, faults, gateway, iam, lambda, logs, s3, secrets};
 
 /// How a local AWS is started.
 #[derive(Clone, Debug)]
@@ -93,6 +93,7 @@ pub(crate) struct State {
     pub(crate) logs: logs::Store,
     pub(crate) lambda: lambda::Store,
     pub(crate) apigateway: apigateway::Store,
+    pub(crate) secrets: secrets::Store,
 }
 
 /// One line that a function wrote, as `up --local` streams it.
