@@ -66,10 +66,15 @@ impl Aws {
         Ok(Sent { status, text })
     }
 
-    /// A POST, signed with these headers.
+    /// The region that the function runs in.
+    pub(crate) fn region(&self) -> &str {
+        &self.region
+    }
+
+    /// A POST, signed with these headers for a service and its region.
     pub(crate) fn signed(
         &self,
-        service: &str,
+        (service, region): (&str, &str),
         url: &str,
         headers: &[(&'static str, &str)],
         body: Bytes,
@@ -79,7 +84,7 @@ impl Aws {
         // The default settings encode the path a second time for the canonical request (`%253D`), as the services do.
         let parameters = v4::SigningParams::builder()
             .identity(&identity)
-            .region(&self.region)
+            .region(region)
             .name(service)
             .time(time)
             .settings(SigningSettings::default())

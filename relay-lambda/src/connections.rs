@@ -57,7 +57,13 @@ impl Connections {
         let id = utf8_percent_encode(to.as_str(), PATH_SEGMENT);
         let url = format!("{}/@connections/{id}", self.endpoint.as_str());
         let headers = [("content-type", "application/octet-stream")];
-        self.aws.signed("execute-api", &url, &headers, Bytes::copy_from_slice(frame.as_bytes()), time)
+        self.aws.signed(
+            ("execute-api", self.aws.region()),
+            &url,
+            &headers,
+            Bytes::copy_from_slice(frame.as_bytes()),
+            time,
+        )
     }
 }
 

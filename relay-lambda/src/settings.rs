@@ -112,6 +112,14 @@ fn life(value: &str) -> Result<Duration, SettingsError> {
 }
 
 impl SecretSource {
+    /// The region that an ARN names: the secret need not be where the relay is.
+    pub(crate) fn region(&self) -> Option<&str> {
+        match self {
+            Self::Secret(arn) if arn.starts_with("arn:") => arn.split(':').nth(3),
+            _ => None,
+        }
+    }
+
     fn parse(value: &str) -> Result<Self, SettingsError> {
         match value.split_once(':') {
             Some(("ssm", name)) if !name.is_empty() => Ok(Self::Parameter(name.to_owned())),
@@ -219,6 +227,7 @@ mod tests {
         };
         let arn = "secretsmanager:arn:aws:secretsmanager:eu-central-1:123456789012:secret:turn-AbCdEf";
         let secret = with(TURN_SECRET_VARIABLE, arn).expect(arn).turn.expect("there is a TURN server").source;
+        assert_eq!(secret.region(), Some("eu-central-1"));
         assert_eq!(secret, SecretSource::Secret(arn["secretsmanager:".len()..].to_owned()));
         for (name, bad) in [
             (TURN_LIFE_VARIABLE, "0"),

@@ -1,8 +1,8 @@
 //! From options to [`Config`].
 
-use crate::cli::{ContentOptions, PlaceOptions, RoleOptions, StackOptions, StunChoice};
+use crate::cli::{ContentOptions, PlaceOptions, RoleOptions, StackOptions, StunChoice, TurnOptions};
 use crate::config::{
-    Config, IceServer, PageSource, RelaySettings, RoleSettings, Target, Throttling, default_ice_servers,
+    Config, IceServer, PageSource, RelaySettings, RoleSettings, Target, Throttling, TurnServers, default_ice_servers,
 };
 
 /// The settings of a command that knows what is wanted.
@@ -18,6 +18,7 @@ pub(super) fn config(stack: &StackOptions, content: &ContentOptions) -> Config {
         },
         role: role(&content.role),
         ice_servers: ice_servers(&content.stun),
+        turn: turn(&content.turn),
         throttling: Throttling { rate: content.throttle_rate, burst: content.throttle_burst },
         ..bare(stack)
     }
@@ -33,6 +34,7 @@ pub(super) fn bare(stack: &StackOptions) -> Config {
         relay: RelaySettings::default(),
         role: RoleSettings::default(),
         ice_servers: default_ice_servers(),
+        turn: None,
         throttling: Throttling::default(),
     }
 }
@@ -52,6 +54,11 @@ fn target(place: &PlaceOptions) -> Target {
             gateway: place.gateway_url.clone(),
         }
     }
+}
+
+fn turn(options: &TurnOptions) -> Option<TurnServers> {
+    let secret = options.turn_secret_from.clone()?;
+    Some(TurnServers { urls: options.turn_url.clone(), secret, life_s: options.turn_life })
 }
 
 fn ice_servers(choices: &[StunChoice]) -> Vec<IceServer> {

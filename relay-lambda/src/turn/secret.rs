@@ -76,9 +76,10 @@ impl SecretReader {
             }
             SecretSource::Secret(id) => ("secretsmanager", "secretsmanager.GetSecretValue", json!({ "SecretId": id })),
         };
+        let region = self.source.region().unwrap_or(self.aws.region());
         let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target)];
         let url = format!("{}/", self.endpoint.as_str());
-        let request = self.aws.signed(service, &url, &headers, Bytes::from(body.to_string()), now)?;
+        let request = self.aws.signed((service, region), &url, &headers, Bytes::from(body.to_string()), now)?;
         self.aws.send(request).await
     }
 

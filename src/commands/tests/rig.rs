@@ -20,7 +20,7 @@ use super::fault::{LATE, Strike};
 use super::shape;
 use crate::artifact::{Architecture, Artifact};
 use crate::aws::clients::{Access, Clients};
-use crate::config::{Config, PageSource, RelaySettings, RoleSettings, Target, Throttling};
+use crate::config::{Config, PageSource, RelaySettings, RoleSettings, Target, Throttling, TurnServers};
 use crate::diagnostics::Diagnostic;
 use crate::engine::plan::Goal;
 use crate::events::Events;
@@ -65,6 +65,7 @@ impl Rig {
             relay: RelaySettings::default(),
             role: RoleSettings::default(),
             ice_servers: Vec::new(),
+            turn: None,
             throttling: Throttling::default(),
         };
         let rig = Self { world, sdk, config, page: page("one"), relay: relay("one") };
@@ -85,6 +86,11 @@ impl Rig {
         self.config.relay.memory_mb = 256;
         self.config.relay.log_retention_days = 14;
         self.config.throttling = Throttling { rate: 7.0, burst: 8 };
+        self.config.turn = Some(TurnServers {
+            urls: vec!["turn:turn.test".parse().unwrap()],
+            secret: "ssm:/turn/secret".parse().unwrap(),
+            life_s: 600,
+        });
     }
 
     /// What somebody might do by hand to whatever takes no settings.

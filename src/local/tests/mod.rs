@@ -4,6 +4,7 @@ mod authorization;
 mod control_plane;
 pub(crate) mod in_process;
 mod requests;
+mod secrets;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -88,6 +88,7 @@ impl Rig {
             relay: RelaySettings::default(),
             role: RoleSettings::default(),
             ice_servers: default_ice_servers(),
+            turn: None,
             throttling: Throttling::default(),
         };
         let names = Arc::new(Names {
