@@ -103,7 +103,8 @@ async fn a_secret_is_known_by_its_name_and_allowed_by_its_arn_with_the_suffix() 
             assert_eq!(call(&world, function(), GET, json!({ "SecretId": id })).await.0, status, "{resource} {id}");
         }
     }
-    allow(&world, "secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:000000000000:secret:gone-??????").await;
+    allow(&world, "secretsmanager:GetSecretValue", "arn:aws:secretsmanager:us-east-1:000000000000:secret:gone-??????")
+        .await;
     let gone = call(&world, function(), GET, json!({ "SecretId": "gone" })).await;
     assert_eq!(refusal(&gone), (400, "AccessDeniedException"), "what is not there has no suffix");
     let gone = call(&world, deployer(), GET, json!({ "SecretId": "gone" })).await;
