@@ -160,6 +160,22 @@ const NOT_PERMITTED: &[Suspect] = &[
     },
 ];
 
+const NO_TURN: &[Suspect] = &[
+    Suspect {
+        address: ROLE_POLICY,
+        missing: "the relay's role has no inline policy that permits reading the secret of the TURN servers",
+        drifted: &[(
+            "",
+            "the inline policy of the relay's role is not the one that permits reading the secret of the TURN servers",
+        )],
+    },
+    Suspect {
+        address: FUNCTION,
+        missing: "the relay's function is not there",
+        drifted: &[("environment", "the relay's environment is not as it should be")],
+    },
+];
+
 impl Advice<'_> {
     /// Cause and remedy.
     pub(super) fn explain(&self, symptom: &Symptom, survey: Option<&Survey>) -> (String, String) {
@@ -264,6 +280,12 @@ impl Advice<'_> {
                 }
                 _ => ("the relay could not do what it was asked".to_owned(), format!("{log}; {again}")),
             },
+            Symptom::NoTurn(_) => (
+                "the relay cannot read the secret of its TURN servers: it is not there, or encrypted with a key whose policy does not \
+                 let the relay's role decrypt"
+                    .to_owned(),
+                format!("{log}, which says what AWS answered; put the secret where --turn-secret-from says; {again}"),
+            ),
             Symptom::NoError(_) | Symptom::WrongAnswer { .. } => (
                 "what answers is no relay of this version".to_owned(),
                 format!("run '{}': it brings the relay up to date", self.up),
@@ -292,6 +314,7 @@ fn suspects(symptom: &Symptom) -> (&'static [Suspect], Option<&str>) {
         Symptom::Service(_) => (NO_RELAY, None),
         Symptom::NoAnswer(_) => (NO_ANSWER, None),
         Symptom::RelayError(code) if code == "not_permitted" => (NOT_PERMITTED, None),
+        Symptom::NoTurn(_) => (NO_TURN, None),
         Symptom::TooOpen(_) => (OPEN_BUCKET, None),
         Symptom::Unreachable { .. }
         | Symptom::WrongType { .. }
@@ -401,6 +424,7 @@ mod tests {
             Symptom::NotDelivered(after),
             Symptom::RelayError("not_permitted".into()),
             Symptom::RelayError("unexpected".into()),
+            Symptom::NoTurn("not_permitted".into()),
             Symptom::NoError("peer_gone"),
             Symptom::Closed(String::new()),
             Symptom::TooOpen(Opening::Listing("/".into())),

@@ -1,10 +1,8 @@
 //! A coturn on loopback, as somebody might run one beside a stack; gone when dropped.
 
-use std::io::{BufRead as _, BufReader};
 use std::net::UdpSocket;
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
@@ -41,31 +39,38 @@ impl TurnServer {
         let settings = format!(
             "listening-ip=127.0.0.1\nrelay-ip=127.0.0.1\nlistening-port={}\nrealm=webrtc-aws.test\n\
              use-auth-secret\nstatic-auth-secret={SECRET}\nallow-loopback-peers\nno-cli\nno-tls\nno-dtls\n\
-             userdb={folder}/turn.db\npidfile={folder}/turn.pid\nlog-file=stdout\n",
+             userdb={folder}/turn.db\npidfile={folder}/turn.pid\nlog-file={folder}/turn.log\nsimple-log\n",
             self.port
         );
         let file = self.folder.path().join("turn.conf");
         std::fs::write(&file, settings)?;
-        let mut process = Command::new(find_program("TURNSERVER", &["turnserver"])?)
+        let process = Command::new(find_program("TURNSERVER", &["turnserver"])?)
             .arg("-c")
             .arg(&file)
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
-        let stdout = process.stdout.take().ok_or("no stdout")?;
         self.process = Some(process);
-        let (announce, announced) = mpsc::channel();
-        let address = format!("127.0.0.1:{}", self.port);
-        std::thread::spawn(move || {
-            // Reads on after the announcement: a closed pipe would end it.
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if line.contains("UDP listener opened on") && line.contains(&address) {
-                    let _ = announce.send(());
-                }
+        self.answers()
+    }
+
+    /// Asks for the own address, which needs no credentials, until there is an answer.
+    fn answers(&self) -> Outcome {
+        let socket = UdpSocket::bind("127.0.0.1:0")?;
+        socket.set_read_timeout(Some(Duration::from_millis(100)))?;
+        let deadline = Instant::now() + START_PATIENCE;
+        while Instant::now() < deadline {
+            // A binding request of RFC 5389, without attributes.
+            let mut request = [0; 20];
+            request[..8].copy_from_slice(&[0, 1, 0, 0, 0x21, 0x12, 0xA4, 0x42]);
+            socket.send_to(&request, ("127.0.0.1", self.port))?;
+            let mut answer = [0; 512];
+            if socket.recv(&mut answer).is_ok() && answer.starts_with(&[1, 1]) {
+                return Ok(());
             }
-        });
-        announced.recv_timeout(START_PATIENCE).map_err(|_| "coturn did not say that it listens".into())
+        }
+        Err("coturn does not answer".into())
     }
 
     pub(crate) fn kill(&mut self) {
