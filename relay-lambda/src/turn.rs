@@ -5,7 +5,7 @@ mod credentials;
 mod secret;
 
 use std::{
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, SystemTime},
 };
 
@@ -51,8 +51,8 @@ impl Turn {
 
     pub(crate) async fn servers(&self, asker: &ConnectionId) -> Result<IceServers, Shortage> {
         let now = SystemTime::now();
-        let allowed = self.allowance.lock().unwrap_or_else(PoisonError::into_inner).take(asker, now);
-        if !allowed {
+        // Only what is given counts: who is told why there is nothing may ask again.
+        if !self.allowance().has_room_for(asker, now) {
             return Err(Failure::new(Code::Throttled, "too many requests for ICE servers; ask again later").into());
         }
         let secret = match tokio::time::timeout(TIME_LIMIT, self.secret.read(now)).await {
@@ -64,8 +64,13 @@ impl Turn {
                 });
             }
         };
+        self.allowance().take(asker, now);
         let (username, credential) = credentials::sign(&secret, asker, now, self.life);
         let server = IceServer { urls: self.urls.clone(), username, credential };
         Ok(IceServers { servers: vec![server], expires_in: self.life.as_secs() })
+    }
+
+    fn allowance(&self) -> MutexGuard<'_, Allowance> {
+        self.allowance.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -92,6 +92,11 @@ async fn a_secret_that_cannot_be_read_is_a_shortage_that_ends() {
         assert_eq!((answer["error"]["code"].as_str(), &answer["iceServers"]), (Some(code), &json!([])), "{answer}");
         assert_eq!(answer["connectionId"], "me=");
     }
+    // More often than credentials would be given: failures do not count.
+    for _ in 0..20 {
+        relay.connections.reply(Reply::Status(500, ""));
+        assert_eq!(relay.frame(ASK).await["error"]["code"], "unexpected");
+    }
     relay.connections.reply(FOUND);
     assert_eq!(relay.frame(ASK).await["error"], Value::Null);
     let log = relay.log().await;

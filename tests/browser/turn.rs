@@ -12,7 +12,7 @@ use crate::turn_server::{SECRET, TurnServer};
 use crate::{FRAMES, Outcome, assert_both_play};
 
 /// Credentials that expire several times in a test.
-const SHORT: &str = "12";
+const SHORT: &str = "16";
 const LONG: &str = "600";
 
 /// Notes the user names under which the page's peer connections were to use TURN servers.

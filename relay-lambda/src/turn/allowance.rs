@@ -26,25 +26,36 @@ pub(super) struct Allowance {
 }
 
 impl Allowance {
-    /// Whether the connection may have credentials now; if so, that counts.
-    pub(super) fn take(&mut self, asker: &ConnectionId, now: SystemTime) -> bool {
+    /// Whether the connection may have credentials now.
+    pub(super) fn has_room_for(&mut self, asker: &ConnectionId, now: SystemTime) -> bool {
         // A clock that was set back leaves old entries in the future: they go, too.
         let counts = |at: SystemTime| now.duration_since(at).is_ok_and(|age| age < WINDOW);
-        while self.grants.front().is_some_and(|(at, _)| !counts(*at)) || self.grants.len() >= REMEMBERED {
+        while self.grants.front().is_some_and(|(at, _)| !counts(*at)) {
             self.grants.pop_front();
         }
-        let taken = self.grants.iter().filter(|(_, who)| who == asker).count();
-        if taken >= MOST {
-            return false;
+        self.grants.iter().filter(|(_, who)| who == asker).count() < MOST
+    }
+
+    /// The connection was given some.
+    pub(super) fn take(&mut self, asker: &ConnectionId, now: SystemTime) {
+        if self.grants.len() >= REMEMBERED {
+            self.grants.pop_front();
         }
         self.grants.push_back((now, asker.clone()));
-        true
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn take(allowance: &mut Allowance, asker: &ConnectionId, now: SystemTime) -> bool {
+        let allowed = allowance.has_room_for(asker, now);
+        if allowed {
+            allowance.take(asker, now);
+        }
+        allowed
+    }
 
     fn id(text: impl Into<String>) -> ConnectionId {
         ConnectionId::new(text.into()).expect("a valid id")
@@ -58,29 +69,29 @@ mod tests {
     fn one_connection_is_bounded_and_others_are_not_touched_by_it() {
         let mut allowance = Allowance::default();
         for number in 0..MOST {
-            assert!(allowance.take(&id("greedy="), at(number as u64)), "{number}");
+            assert!(take(&mut allowance, &id("greedy="), at(number as u64)), "{number}");
         }
-        assert!(!allowance.take(&id("greedy="), at(30)));
-        assert!(allowance.take(&id("other="), at(30)));
+        assert!(!take(&mut allowance, &id("greedy="), at(30)));
+        assert!(take(&mut allowance, &id("other="), at(30)));
         assert!(
-            !allowance.take(&id("greedy="), at(WINDOW.as_secs() - 1)),
+            !take(&mut allowance, &id("greedy="), at(WINDOW.as_secs() - 1)),
             "a refusal does not count, nor does it help"
         );
-        assert!(allowance.take(&id("greedy="), at(WINDOW.as_secs())), "the first of them is past");
-        assert!(!allowance.take(&id("greedy="), at(WINDOW.as_secs())));
+        assert!(take(&mut allowance, &id("greedy="), at(WINDOW.as_secs())), "the first of them is past");
+        assert!(!take(&mut allowance, &id("greedy="), at(WINDOW.as_secs())));
     }
 
     #[test]
     fn memory_is_bounded_and_a_clock_that_goes_back_locks_nobody_out() {
         let mut allowance = Allowance::default();
         for number in 0..3 * REMEMBERED {
-            assert!(allowance.take(&id(format!("{number}")), at(1)));
+            assert!(take(&mut allowance, &id(format!("{number}")), at(1)));
             assert!(allowance.grants.len() <= REMEMBERED);
         }
         for _ in 0..MOST {
-            allowance.take(&id("me="), at(5_000));
+            take(&mut allowance, &id("me="), at(5_000));
         }
-        assert!(!allowance.take(&id("me="), at(5_000)));
-        assert!(allowance.take(&id("me="), at(0)));
+        assert!(!take(&mut allowance, &id("me="), at(5_000)));
+        assert!(take(&mut allowance, &id("me="), at(0)));
     }
 }

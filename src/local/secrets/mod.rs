@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use super::answer::{self, Answer, AwsError};
 use super::call::{Call, Operation, Service};
-use super::world::World;
+use super::world::{State, World};
 pub(crate) use parameters::arn as parameter_arn;
 
 const PARAMETER_OPERATIONS: &[Operation] =
@@ -42,6 +42,10 @@ impl Store {
     pub(crate) fn secret_arn(&self, name_or_arn: &str) -> Option<&str> {
         manager::find(&self.secrets, name_or_arn).map(|secret| secret.arn.as_str())
     }
+}
+
+pub(super) fn seed_parameter(state: &mut State, name: &str, value: &str) {
+    state.secrets.parameters.insert(name.to_owned(), parameters::Parameter::secure(value.to_owned()));
 }
 
 pub(crate) fn operation(call: &Call) -> Option<Operation> {

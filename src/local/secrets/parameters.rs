@@ -29,6 +29,12 @@ pub(super) struct Parameter {
     value: String,
 }
 
+impl Parameter {
+    pub(super) fn secure(value: String) -> Self {
+        Self { r#type: Type::SecureString, version: 1, value }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Put {
