@@ -2,12 +2,13 @@
  * The page's socket to the signalling relay. The endpoint comes from `config.js`, which the deployment writes
  * beside this file; everything else is in `lib/`.
  *
- * @typedef {{ websocketUrl: string, iceServers: RTCIceServer[] }} Config
+ * @typedef {{ websocketUrl: string, iceServers: RTCIceServer[], onDemand: boolean }} Config `onDemand`: the relay has more of them
  * @typedef {import("./lib/signaling.js").SignalingStatus | { name: "unconfigured" }} Status
  * @typedef {import("./lib/wire.js").Failure} Failure
  */
+import { IceSupply, canRelay } from "./lib/ice.js";
 import { Signaling } from "./lib/signaling.js";
-import { encodeMessage } from "./lib/wire.js";
+import { ICE_QUESTION, encodeMessage } from "./lib/wire.js";
 
 /** @type {Map<string, (payload: unknown, from: string) => void>} */
 const messageHandlers = new Map();
@@ -23,12 +24,18 @@ let status = { name: "connecting" };
 let signaling = null;
 
 const config = loadConfig();
+const supply = config.then(({ iceServers, onDemand }) => {
+  return new IceSupply(iceServers, { ask: () => onDemand && signaling !== null && signaling.send(ICE_QUESTION) });
+});
+// Whoever needs it hears of it.
+supply.catch(() => {});
 config.then(({ websocketUrl }) => {
   signaling = new Signaling({
     open: () => new WebSocket(websocketUrl),
     onStatus: setStatus,
     onRelayed: (from, type, payload) => messageHandlers.get(type)?.(payload, from),
     onFailure: (failure) => failureHandlers.forEach((handler) => handler(failure)),
+    onIceServers: async (answer) => (await supply).receive(answer),
     mayRenew: () => mayRenew(),
   });
   signaling.connect();
@@ -94,9 +101,20 @@ export function renewWhen(question) {
   mayRenew = question;
 }
 
-/** @returns {Promise<RTCIceServer[]>} */
+/** @returns {Promise<RTCIceServer[]>} those of the moment; TURN servers among them are good for a while */
 export async function getIceServers() {
-  return (await config).iceServers;
+  return (await supply).current();
+}
+
+/** @returns {Promise<IceSupply>} for a call that needs them again and again */
+export function getIceSupply() {
+  return supply;
+}
+
+/** @returns {Promise<boolean>} whether a call can go over a relay server */
+export async function offersRelay() {
+  const { iceServers, onDemand } = await config;
+  return onDemand || canRelay(iceServers);
 }
 
 /** @param {Status} next */
@@ -110,5 +128,6 @@ async function loadConfig() {
   const { default: values } = await import(new URL("./config.js", import.meta.url).href);
   const url = new URL(values.websocketUrl);
   if (url.protocol !== "wss:" && url.protocol !== "ws:") throw new TypeError(`websocketUrl is no WebSocket URL: ${url}`);
-  return { websocketUrl: url.href, iceServers: Array.isArray(values.iceServers) ? values.iceServers : [] };
+  const iceServers = Array.isArray(values.iceServers) ? values.iceServers : [];
+  return { websocketUrl: url.href, iceServers, onDemand: values.iceServersOnDemand === true };
 }

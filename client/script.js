@@ -4,13 +4,13 @@ import { Chat } from "./lib/chat.js";
 import { ConnectionPanel } from "./lib/connection.js";
 import { Devices } from "./lib/devices.js";
 import { loadTable, pickLanguage, translateDocument, translator } from "./lib/i18n.js";
-import { canRelay, peerConfiguration } from "./lib/ice.js";
+import { preparePeers } from "./lib/ice.js";
 import { Invitation } from "./lib/invitation.js";
 import { idInLink } from "./lib/link.js";
 import { Lobby } from "./lib/lobby.js";
 import { MediaError } from "./lib/media.js";
 import { byId, elements, mediaWords, showCall, showHint } from "./lib/ui.js";
-import { getIceServers, onFailure, onMessage, onStatus, renewWhen, sendMessage } from "./message.js";
+import { getIceSupply, offersRelay, onFailure, onMessage, onStatus, renewWhen, sendMessage } from "./message.js";
 
 const language = pickLanguage(navigator.languages);
 const text = translator(await loadTable(language));
@@ -34,10 +34,14 @@ const devices = new Devices({
 const call = new Call({
   ownId: () => elements.ownId.value,
   send: sendMessage,
-  openMedia: () => devices.open(),
-  preparePeer: async () => {
-    const configuration = peerConfiguration(await getIceServers(), elements.hideAddress.checked);
-    return () => new RTCPeerConnection(configuration);
+  openMedia: () => {
+    // What the call needs next is on its way while the camera opens.
+    getIceSupply().then((supply) => supply.current()).catch(console.debug);
+    return devices.open();
+  },
+  preparePeers: async () => {
+    const supply = await getIceSupply();
+    return preparePeers(supply, elements.hideAddress.checked, (configuration) => new RTCPeerConnection(configuration));
   },
   onChange: (view) => {
     if (view.peer !== "") elements.remoteId.value = view.peer;
@@ -54,7 +58,7 @@ const chat = new Chat((words) => call.chat(words), text, showHint);
 const lobby = new Lobby(devices, text, showProblem);
 const connection = new ConnectionPanel(text);
 const invitation = new Invitation(text);
-getIceServers().then((servers) => (elements.privacy.hidden = !canRelay(servers))).catch(console.debug);
+offersRelay().then((offered) => (elements.privacy.hidden = !offered)).catch(console.debug);
 
 function show() {
   const { view } = call;

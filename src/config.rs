@@ -1,5 +1,7 @@
 //! Everything that decides what is deployed, in one value: [`crate::stack`] turns it into a graph.
 
+mod turn;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -9,6 +11,9 @@ use url::Url;
 use crate::artifact::Architecture;
 use crate::lifetime::Expiry;
 use crate::naming::{GatewayTemplate, RolePath, StackName, StageName};
+
+pub(crate) use turn::{DEFAULT_TURN_LIFE, is_host_and_port};
+pub use turn::{SecretSource, TurnServers, TurnUrl};
 
 /// The only numbers of days that CloudWatch Logs accepts.
 pub(crate) const LOG_RETENTION_DAYS: [i32; 22] =
@@ -31,6 +36,8 @@ pub struct Config {
     pub role: RoleSettings,
     /// What the page uses to find a path between two networks.
     pub ice_servers: Vec<IceServer>,
+    /// What carries calls for which there is no path.
+    pub turn: Option<TurnServers>,
     /// Limits of the stage.
     pub throttling: Throttling,
     /// Tags beside ours.

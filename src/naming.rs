@@ -19,6 +19,8 @@ use sha2::{Digest, Sha256};
 use thiserror::Error;
 use url::Url;
 
+use crate::config::SecretSource;
+
 pub(crate) use account::Principal;
 pub use patterns::StackPattern;
 pub(crate) use patterns::{ANY, Patterns};
@@ -280,6 +282,33 @@ impl Names {
             Reach::Endpoint { gateway: Some(GatewayTemplate(template)), .. } => {
                 template.replace("{api}", api.as_str()).replace("{stage}", self.stage.as_str())
             }
+        }
+    }
+
+    /// What the relay reads the secret of its TURN servers from. The Secrets Manager puts six characters behind a name that nobody
+    /// chooses; AWS's own policies match them like this.
+    pub(crate) fn secret_arn(&self, secret: &SecretSource) -> String {
+        let arn = |service| format!("arn:{}:{service}:{}:{}", self.partition, self.region, self.account);
+        match secret {
+            SecretSource::Parameter(name) => format!("{}:parameter/{}", arn("ssm"), name.trim_start_matches('/')),
+            SecretSource::Secret(id) if id.starts_with("arn:") => id.clone(),
+            SecretSource::Secret(name) => format!("{}:secret:{name}-??????", arn("secretsmanager")),
+        }
+    }
+
+    /// Where that is read: in the region that an ARN names, or the stack's.
+    pub(crate) fn secret_endpoint(&self, secret: &SecretSource) -> String {
+        let (service, region) = match secret {
+            SecretSource::Parameter(_) => ("ssm", None),
+            SecretSource::Secret(id) if id.starts_with("arn:") => ("secretsmanager", id.split(':').nth(3)),
+            SecretSource::Secret(_) => ("secretsmanager", None),
+        };
+        match &self.reach {
+            Reach::Aws => {
+                let region = region.unwrap_or(self.region.as_str());
+                format!("https://{service}.{region}.{}", self.partition.dns_suffix())
+            }
+            Reach::Endpoint { url, .. } => url.as_str().trim_end_matches('/').to_owned(),
         }
     }
 

@@ -49,15 +49,17 @@ pub(crate) fn graph(config: &Config, names: &Arc<Names>, ingredients: Ingredient
             names: names(),
             page: ingredients.page,
             ice_servers: config.ice_servers.clone(),
+            ice_servers_on_demand: config.turn.is_some(),
             foreign: ingredients.foreign_objects,
         }),
         Arc::new(LogGroup { retention_days: config.relay.log_retention_days, tagging: tagging() }),
         Arc::new(Role { settings: config.role.clone(), tagging: tagging() }),
         api.clone(),
-        Arc::new(RolePolicy { names: names() }),
+        Arc::new(RolePolicy { names: names(), turn: config.turn.clone() }),
         Arc::new(Function {
             names: names(),
             settings: config.relay.clone(),
+            turn: config.turn.clone(),
             code: ingredients.relay,
             tagging: tagging(),
         }),
@@ -78,13 +80,19 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
-    use crate::config::{PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling, default_ice_servers};
+    use crate::config::{
+        PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling, TurnServers, default_ice_servers,
+    };
     use crate::engine::context::Known;
     use crate::engine::resource::Address;
     use crate::engine::walk::{Order, Visit, walk};
     use crate::naming::{AccountId, Partition, Reach, Region, RolePath, StageName};
 
     fn sample() -> Graph {
+        sample_with(None)
+    }
+
+    fn sample_with(turn: Option<TurnServers>) -> Graph {
         let config = Config {
             stack: "demo".parse().unwrap(),
             stage: StageName::default(),
@@ -93,6 +101,7 @@ mod tests {
             relay: RelaySettings::default(),
             role: RoleSettings::default(),
             ice_servers: default_ice_servers(),
+            turn,
             throttling: Throttling::default(),
             tagging: Tagging::default(),
         };
@@ -158,17 +167,42 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_role_may_post_to_this_stage_and_write_its_own_log_and_nothing_else() {
+    /// Action and resource of each statement in the role's policy.
+    fn granted(graph: &Graph) -> Vec<(String, String)> {
         let known = Known::default();
         known.api.set(crate::naming::ApiId("abcdefghij".into()));
-        let graph = sample();
         let policy = graph.resources().iter().find(|r| r.address() == crate::resources::ROLE_POLICY).unwrap();
         let document = policy.desired(&known).unwrap();
         let statements = document["document"]["Statement"].as_array().unwrap();
-        let granted: Vec<_> = statements.iter().map(|s| (s["Action"].to_string(), s["Resource"].to_string())).collect();
+        statements.iter().map(|s| (s["Action"].to_string(), s["Resource"].to_string())).collect()
+    }
+
+    #[test]
+    fn with_turn_servers_the_role_may_read_their_secret_and_no_other() {
+        let arn = "secretsmanager:arn:aws:secretsmanager:eu-west-1:123456789012:secret:turn-AbCdEf";
+        for (source, action, resource) in [
+            ("ssm:/turn/secret", "ssm:GetParameter", "arn:aws:ssm:us-east-1:123456789012:parameter/turn/secret"),
+            ("ssm:turn", "ssm:GetParameter", "arn:aws:ssm:us-east-1:123456789012:parameter/turn"),
+            (
+                "secretsmanager:turn",
+                "secretsmanager:GetSecretValue",
+                "arn:aws:secretsmanager:us-east-1:123456789012:secret:turn-??????",
+            ),
+            (arn, "secretsmanager:GetSecretValue", &arn["secretsmanager:".len()..]),
+        ] {
+            let urls = vec!["turn:turn.test".parse().unwrap()];
+            let turn = TurnServers { urls, secret: source.parse().unwrap(), life_s: 600 };
+            let granted = granted(&sample_with(Some(turn)));
+            let added = granted.iter().find(|it| !super::tests::granted(&sample()).contains(it)).unwrap();
+            assert_eq!(granted.len(), 3);
+            assert_eq!(added, &(format!("\"{action}\""), format!("\"{resource}\"")));
+        }
+    }
+
+    #[test]
+    fn the_role_may_post_to_this_stage_and_write_its_own_log_and_nothing_else() {
         assert_eq!(
-            granted,
+            granted(&sample()),
             [
                 (
                     "\"execute-api:ManageConnections\"".to_owned(),

@@ -32,7 +32,7 @@
  * @property {() => string} ownId
  * @property {(peer: string, type: "SDP" | "ICE" | "BYE" | "REBIND", payload: unknown) => boolean} send
  * @property {() => Promise<Media>} openMedia
- * @property {() => Promise<() => RTCPeerConnection>} preparePeer
+ * @property {() => Promise<import("./ice.js").Peers>} preparePeers
  * @property {(view: CallView) => void} onChange
  * @property {(text: string) => void} [onChat] what the other person wrote
  * @property {Clock} [clock]
@@ -323,12 +323,12 @@ export class Call {
    * @param {Media} media
    */
   async #negotiate(attempt, media) {
-    const createPeer = await this.#options.preparePeer();
+    const peers = await this.#options.preparePeers();
     if (attempt !== this.#attempt) return closeStream(media.stream);
 
     const { peer } = this.#view;
     const negotiator = new Negotiator({
-      createPeer,
+      peers,
       stream: media.stream,
       polite: this.#options.ownId() < peer,
       send: (type, payload) => void this.#options.send(this.#view.peer, type, payload),

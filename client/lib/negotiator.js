@@ -19,7 +19,7 @@
  *   `interrupted` may still heal; `closed` is the other side hanging up without a word; `failed` is final.
  *
  * @typedef {object} NegotiatorOptions
- * @property {() => RTCPeerConnection} createPeer
+ * @property {import("./ice.js").Peers} peers
  * @property {MediaStream} stream what is sent
  * @property {boolean} polite whether our own offer yields when both sides offer at once
  * @property {(type: "SDP" | "ICE", payload: Description | Candidate | RTCIceCandidateInit) => void} send
@@ -29,6 +29,8 @@
  * @property {Clock} [clock]
  */
 import { systemClock } from "./clock.js";
+import { isRelayed } from "./ice.js";
+import { Renewal } from "./renewal.js";
 
 const CONNECT_PATIENCE = 12_000;
 const MAX_WAITING_CANDIDATES = 100;
@@ -67,12 +69,14 @@ export class Negotiator {
   #received = 0;
   /** Restarts because nothing arrives; the other side may just have nothing to send. */
   #silences = ICE_RESTARTS;
+  /** @type {Renewal} */ #renewal;
   #closed = false;
 
   /** @param {NegotiatorOptions} options */
   constructor(options) {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
+    this.#renewal = new Renewal(options.peers, this.#clock, () => this.#renew());
     this.#peer = this.#createPeer();
   }
 
@@ -132,6 +136,7 @@ export class Negotiator {
     this.#clock.clearTimeout(this.#watchdog);
     this.#clock.clearTimeout(this.#recovery);
     this.#clock.clearTimeout(this.#listening);
+    this.#renewal.stop();
     this.#peer.close();
   }
 
@@ -159,6 +164,8 @@ export class Negotiator {
 
   /** @param {Description} offer */
   async #applyOffer(offer) {
+    // The answer gathers anew as well.
+    if (this.#wasConnected) await this.#renewal.renew(this.#peer, false);
     const collides = this.#peer.signalingState !== "stable";
     if (collides && !this.#options.polite) return;
     const current = this.#peer.remoteDescription;
@@ -220,8 +227,8 @@ export class Negotiator {
   }
 
   #createPeer() {
-    const { createPeer, stream, send, onChannel } = this.#options;
-    const peer = createPeer();
+    const { peers, stream, send, onChannel } = this.#options;
+    const peer = peers.create();
     for (const track of stream.getTracks()) peer.addTrack(track, stream);
     peer.onicecandidate = ({ candidate }) => {
       if (candidate !== null && peer === this.#peer) send("ICE", candidate.toJSON());
@@ -269,6 +276,7 @@ export class Negotiator {
         this.#freshStarts = FRESH_STARTS;
         this.#restarts = 0;
         this.#wasConnected = true;
+        this.#renewal.plan(this.#offering);
         this.#watchTransport(peer);
         this.#listen();
         return this.#options.onProgress("connected");
@@ -297,8 +305,19 @@ export class Negotiator {
     this.#watchRestart(RESTART_PAUSE);
     this.#restarts += 1;
     this.#step(async () => {
+      await this.#renewal.renew(this.#peer, this.#offering);
       if (this.#restarts > ICE_RESTARTS) this.#startAfresh();
       else this.#peer.restartIce();
+      await this.#sendOffer();
+    });
+  }
+
+  #renew() {
+    this.#step(async () => {
+      const renewed = await this.#renewal.renew(this.#peer, this.#offering);
+      // While it is interrupted, it is restarted anyway.
+      if (!renewed || this.#recovery !== null || !isRelayed(await this.#peer.getStats())) return;
+      this.#peer.restartIce();
       await this.#sendOffer();
     });
   }

@@ -16,6 +16,7 @@
  * @property {(status: SignalingStatus) => void} onStatus
  * @property {(from: string, type: string, payload: unknown) => void} onRelayed
  * @property {(failure: Failure) => void} onFailure the relay or API Gateway could not do what we asked
+ * @property {(answer: import("./wire.js").IceAnswer) => void} [onIceServers]
  * @property {() => boolean} [mayRenew] whether a new id would harm nothing now
  */
 import { systemClock } from "./clock.js";
@@ -93,6 +94,9 @@ export class Signaling {
         return this.#handlers.onRelayed(frame.from, frame.type, frame.payload);
       case "service":
         return this.#handlers.onFailure({ code: "service", message: `${frame.message} (${frame.requestId})` });
+      case "ice-servers":
+        this.#learnId(frame.connectionId);
+        return this.#handlers.onIceServers?.(frame.answer);
       case "answer":
         this.#learnId(frame.connectionId);
         if (frame.failure) this.#handlers.onFailure(frame.failure);

@@ -9,10 +9,12 @@
  * @typedef {(
  *   | { kind: "ignored" }
  *   | { kind: "answer", connectionId: string, failure: Failure | null }
+ *   | { kind: "ice-servers", connectionId: string, answer: IceAnswer }
  *   | { kind: "relayed", from: string, type: string, payload: unknown }
  *   | { kind: "service", message: string, requestId: string }
  * )} Frame
  * @typedef {{ code: string, message: string }} Failure
+ * @typedef {{ servers: RTCIceServer[], expiresIn: number, failure: Failure | null }} IceAnswer good for so many seconds
  */
 
 /** API Gateway closes a socket that sends a larger frame, and a browser sends a message as one frame. */
@@ -20,6 +22,14 @@ export const MAX_FRAME_BYTES = 32 * 1024;
 const MAX_SDP_LENGTH = 32 * 1024;
 const MAX_CANDIDATE_LENGTH = 1024;
 const MAX_ID_LENGTH = 128;
+const MAX_ICE_SERVERS = 10;
+const MAX_ICE_TEXT_LENGTH = 1024;
+/** Timers of browsers cannot wait for a month. */
+const MAX_ICE_LIFE = 86_400;
+/** What a browser takes; one odd URL, and it refuses the whole configuration. */
+const ICE_URL = /^(stuns?|turns?):[a-z0-9.:[\]_-]+(\?transport=(udp|tcp))?$/i;
+/** Asks the relay for ICE servers. One that has none answers with the own id, as to any other question. */
+export const ICE_QUESTION = JSON.stringify({ iceServers: true });
 const GOODBYES = /** @type {const} */ (["declined", "busy", "no-answer", "no-path"]);
 
 /**
@@ -43,7 +53,32 @@ export function parseFrame(data) {
   if (!isId(frame.connectionId)) return { kind: "ignored" };
   const error = asObject(frame.error);
   const failure = error && { code: asText(error.code), message: asText(error.message) };
+  if (Array.isArray(frame.iceServers)) {
+    const servers = frame.iceServers.slice(0, MAX_ICE_SERVERS).map(readIceServer).filter((server) => server !== null);
+    const expiresIn = typeof frame.expiresIn === "number" ? Math.min(Math.max(0, frame.expiresIn), MAX_ICE_LIFE) : 0;
+    return { kind: "ice-servers", connectionId: frame.connectionId, answer: { servers, expiresIn, failure } };
+  }
   return { kind: "answer", connectionId: frame.connectionId, failure };
+}
+
+/**
+ * @param {unknown} value
+ * @returns {RTCIceServer | null}
+ */
+function readIceServer(value) {
+  const server = asObject(value);
+  if (!Array.isArray(server?.urls)) return null;
+  const urls = server.urls.slice(0, MAX_ICE_SERVERS).filter((url) => isIceText(url) && ICE_URL.test(url));
+  const { username, credential } = server;
+  return urls.length > 0 && isIceText(username) && isIceText(credential) ? { urls, username, credential } : null;
+}
+
+/**
+ * @param {unknown} value
+ * @returns {value is string}
+ */
+function isIceText(value) {
+  return typeof value === "string" && value.length <= MAX_ICE_TEXT_LENGTH;
 }
 
 /**

@@ -1,50 +1,31 @@
-//! `POST /@connections/{id}`: one small signed request over one connection that is kept open between messages.
-//!
-//! The SDK's client for this single call would make a cold start ten times as long.
+//! `POST /@connections/{id}`: how a message reaches another connection.
 
-use std::time::{Duration, SystemTime};
-
-use aws_credential_types::Credentials;
-use aws_sigv4::{
-    http_request::{SignableBody, SignableRequest, SigningSettings, sign},
-    sign::v4,
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
 };
+
 use bytes::Bytes;
-use http::{Method, Request, StatusCode, header::CONTENT_TYPE};
-use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::HttpsConnector;
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
+use http::{Request, StatusCode};
+use http_body_util::Full;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::{
+    aws::{Aws, BoxError, Sent, chain},
     event::ConnectionId,
     relay::{Code, Failure, Post},
-    settings::{Endpoint, Settings, SettingsError},
+    settings::Endpoint,
 };
 
 /// Half the function's own time limit: the sender is told what happened instead of "Internal server error".
 const TIME_LIMIT: Duration = Duration::from_secs(5);
 
-/// A connection unused for longer is not trusted: the other end or a box between may have dropped it while the function
-/// was frozen, and a request lost on the way cannot be told from one that was delivered.
-const IDLE_LIMIT: Duration = Duration::from_secs(20);
-
-/// Error answers are one short line of JSON.
-const LONGEST_ERROR: usize = 4096;
-
 /// Everything but the letters, digits, `-` and `_` that ids consist of; their closing `=` becomes `%3D` (AWS-FACTS A1).
 const PATH_SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
 pub(crate) struct Connections {
     endpoint: Endpoint,
-    region: String,
-    credentials: Credentials,
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    aws: Arc<Aws>,
 }
 
 /// What became of a post: the HTTP status if there was one, the result for the sender, details for the log.
@@ -56,29 +37,14 @@ pub(crate) struct Delivery {
 }
 
 impl Connections {
-    pub(crate) fn new(settings: &Settings) -> Result<Self, SettingsError> {
-        let connector = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(rustls::crypto::ring::default_provider())?
-            .https_or_http()
-            .enable_http1()
-            .build();
-        // A request that was not begun when its kept connection turned out to be closed is sent again on a new one: that is
-        // the client's default, and never happens to a request of which a byte was written.
-        let client = Client::builder(TokioExecutor::new())
-            .pool_max_idle_per_host(1)
-            .pool_idle_timeout(IDLE_LIMIT)
-            .build(connector);
-        Ok(Self {
-            endpoint: settings.endpoint.clone(),
-            region: settings.region.clone(),
-            credentials: settings.credentials.clone(),
-            client,
-        })
+    pub(crate) fn new(endpoint: Endpoint, aws: Arc<Aws>) -> Self {
+        Self { endpoint, aws }
     }
 
     pub(crate) async fn post(&self, post: &Post) -> Delivery {
-        match tokio::time::timeout(TIME_LIMIT, self.send(post)).await {
-            Ok(Ok((status, text))) => Delivery::answered(status, &text),
+        let send = async { self.aws.send(self.signed(&post.to, &post.frame, SystemTime::now())?).await };
+        match tokio::time::timeout(TIME_LIMIT, send).await {
+            Ok(Ok(Sent { status, text })) => Delivery::answered(status, &text),
             Ok(Err(error)) => Delivery::lost("the other connection could not be reached", chain(error.as_ref())),
             Err(_) => Delivery::lost(
                 "the other connection could not be reached in time",
@@ -87,45 +53,17 @@ impl Connections {
         }
     }
 
-    async fn send(&self, post: &Post) -> Result<(StatusCode, String), BoxError> {
-        let request = self.signed(&post.to, &post.frame, SystemTime::now())?;
-        let response = self.client.request(request).await?;
-        let status = response.status();
-        // Read to its end, or the connection cannot be used again. The status alone says what happened, but for a 400.
-        let text = match Limited::new(response.into_body(), LONGEST_ERROR).collect().await {
-            Ok(body) => String::from_utf8_lossy(&body.to_bytes()).into_owned(),
-            Err(_) => String::new(),
-        };
-        Ok((status, text))
-    }
-
     fn signed(&self, to: &ConnectionId, frame: &str, time: SystemTime) -> Result<Request<Full<Bytes>>, BoxError> {
         let id = utf8_percent_encode(to.as_str(), PATH_SEGMENT);
         let url = format!("{}/@connections/{id}", self.endpoint.as_str());
-        let body = Bytes::copy_from_slice(frame.as_bytes());
-        let content_type = "application/octet-stream";
-
-        let identity = self.credentials.clone().into();
-        // The default settings encode the path a second time for the canonical request (`%253D`), as the service does.
-        let parameters = v4::SigningParams::builder()
-            .identity(&identity)
-            .region(&self.region)
-            .name("execute-api")
-            .time(time)
-            .settings(SigningSettings::default())
-            .build()?
-            .into();
-        let headers = [(CONTENT_TYPE.as_str(), content_type)];
-        let signable = SignableRequest::new("POST", &url, headers.into_iter(), SignableBody::Bytes(&body))?;
-        let (instructions, _signature) = sign(signable, &parameters)?.into_parts();
-
-        let mut request = Request::builder()
-            .method(Method::POST)
-            .uri(url)
-            .header(CONTENT_TYPE, content_type)
-            .body(Full::new(body))?;
-        instructions.apply_to_request_http1x(&mut request);
-        Ok(request)
+        let headers = [("content-type", "application/octet-stream")];
+        self.aws.signed(
+            ("execute-api", self.aws.region()),
+            &url,
+            &headers,
+            Bytes::copy_from_slice(frame.as_bytes()),
+            time,
+        )
     }
 }
 
@@ -150,10 +88,6 @@ impl Delivery {
     fn lost(message: &'static str, detail: String) -> Self {
         Self { status: None, result: Err(Failure::new(Code::Unexpected, message)), detail: Some(detail) }
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    std::iter::successors(Some(error), |error| error.source()).map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 #[cfg(test)]

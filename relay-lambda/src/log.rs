@@ -8,6 +8,7 @@ use crate::{
     connections::Delivery,
     event::ConnectionId,
     relay::{Answer, Code, Post},
+    turn::Shortage,
 };
 
 /// The field names are read by `webrtc-aws logs`.
@@ -22,7 +23,7 @@ pub(crate) struct LogLine {
     connection_id: Option<ConnectionId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<ConnectionId>,
-    /// The HTTP status of `@connections`, if it answered.
+    /// The HTTP status of `@connections`, or of the service that has a TURN server's secret, if it answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,6 +48,8 @@ enum Outcome {
     Ignored,
     /// The sender was told its own id.
     Answered,
+    /// The sender got TURN servers.
+    IceServers,
     /// The message was handed to the other connection.
     Relayed,
     FailedToStart,
@@ -57,7 +60,7 @@ enum Outcome {
 impl LogLine {
     fn new(outcome: Outcome) -> Self {
         let level = match &outcome {
-            Outcome::Ignored | Outcome::Answered | Outcome::Relayed => Level::Info,
+            Outcome::Ignored | Outcome::Answered | Outcome::IceServers | Outcome::Relayed => Level::Info,
             // The first three are the clients' doing, the others ours or AWS's.
             Outcome::Failed(Code::BadRequest | Code::PeerGone | Code::MessageTooLarge) => Level::Warn,
             Outcome::Failed(_) | Outcome::FailedToStart => Level::Error,
@@ -83,7 +86,11 @@ impl LogLine {
     }
 
     pub(crate) fn answered(request_id: &str, answer: &Answer) -> Self {
-        let outcome = answer.error.map_or(Outcome::Answered, |failure| Outcome::Failed(failure.code));
+        let outcome = match (answer.error, &answer.ice) {
+            (Some(failure), _) => Outcome::Failed(failure.code),
+            (None, Some(_)) => Outcome::IceServers,
+            (None, None) => Outcome::Answered,
+        };
         Self {
             request_id: Some(request_id.to_owned()),
             connection_id: Some(answer.connection_id.clone()),
@@ -101,6 +108,13 @@ impl LogLine {
             detail: delivery.detail.clone(),
             ..Self::new(outcome)
         }
+    }
+
+    /// Why there are no TURN servers.
+    pub(crate) fn because(mut self, shortage: &Shortage) -> Self {
+        self.status = shortage.status;
+        self.detail.clone_from(&shortage.detail);
+        self
     }
 
     pub(crate) fn took(mut self, duration: Duration) -> Self {

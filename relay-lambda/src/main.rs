@@ -2,37 +2,54 @@
 //! id, and passes messages from one connection to another.
 //!
 //! `event` reads what API Gateway sends, `relay` decides what is to happen (pure), `connections` posts to the other
-//! connection, `settings` reads the environment, `log` writes one line for each message.
+//! connection, `turn` makes credentials for a TURN server, `aws` signs and sends requests, `settings` reads the environment,
+//! `log` writes one line for each message.
 
+mod aws;
 mod connections;
 mod event;
 mod log;
 mod relay;
 mod settings;
+mod turn;
 
-use std::{convert::Infallible, process::ExitCode, time::Instant};
+use std::{convert::Infallible, process::ExitCode, sync::Arc, time::Instant};
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 
 use crate::{
+    aws::Aws,
     connections::Connections,
-    event::Incoming,
+    event::{ConnectionId, Incoming},
     log::LogLine,
-    relay::{Next, ProxyResponse},
-    settings::Settings,
+    relay::{Answer, Next, ProxyResponse},
+    settings::{Settings, SettingsError},
+    turn::Turn,
 };
+
+struct Relay {
+    connections: Connections,
+    turn: Option<Turn>,
+}
+
+impl Relay {
+    fn new(settings: Settings) -> Result<Self, SettingsError> {
+        let aws = Arc::new(Aws::new(settings.region, settings.credentials)?);
+        let turn = settings.turn.map(|turn| Turn::new(turn, Arc::clone(&aws)));
+        Ok(Self { connections: Connections::new(settings.endpoint, aws), turn })
+    }
+}
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let connections =
-        match Settings::from_variables(|name| std::env::var(name).ok()).and_then(|it| Connections::new(&it)) {
-            Ok(connections) => connections,
-            Err(error) => return fail(&error.to_string()),
-        };
-    let connections = &connections;
+    let relay = match Settings::from_variables(|name| std::env::var(name).ok()).and_then(Relay::new) {
+        Ok(relay) => relay,
+        Err(error) => return fail(&error.to_string()),
+    };
+    let relay = &relay;
     let served = lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
-        Ok::<_, Infallible>(handle(connections, &event).await)
+        Ok::<_, Infallible>(relay.handle(&event).await)
     }))
     .await;
     match served {
@@ -41,23 +58,39 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn handle(connections: &Connections, event: &LambdaEvent<Box<RawValue>>) -> ProxyResponse {
-    let started = Instant::now();
-    let request_id = &event.context.request_id;
-    let (response, line) = match relay::decide(Incoming::from_event(&event.payload)) {
-        Next::Acknowledge => (ProxyResponse::acknowledge(), LogLine::ignored(request_id)),
-        Next::Answer(answer) => {
-            let line = LogLine::answered(request_id, &answer);
-            (ProxyResponse::answer(&answer), line)
-        }
-        Next::Post(post) => {
-            let delivery = connections.post(&post).await;
-            let line = LogLine::posted(request_id, &post, &delivery);
-            (ProxyResponse::answer(&post.answer(delivery.result)), line)
-        }
-    };
-    line.took(started.elapsed()).write();
-    response
+impl Relay {
+    async fn handle(&self, event: &LambdaEvent<Box<RawValue>>) -> ProxyResponse {
+        let started = Instant::now();
+        let request_id = &event.context.request_id;
+        let (response, line) = match relay::decide(Incoming::from_event(&event.payload)) {
+            Next::Acknowledge => (ProxyResponse::acknowledge(), LogLine::ignored(request_id)),
+            Next::Answer(answer) => {
+                let line = LogLine::answered(request_id, &answer);
+                (ProxyResponse::answer(&answer), line)
+            }
+            Next::Post(post) => {
+                let delivery = self.connections.post(&post).await;
+                let line = LogLine::posted(request_id, &post, &delivery);
+                (ProxyResponse::answer(&post.answer(delivery.result)), line)
+            }
+            Next::IceServers(asker) => self.ice_servers(asker, request_id).await,
+        };
+        line.took(started.elapsed()).write();
+        response
+    }
+
+    /// Where there is no TURN server, the question is one for the own id, as it is to a relay that does not know it.
+    async fn ice_servers(&self, asker: ConnectionId, request_id: &str) -> (ProxyResponse, LogLine) {
+        let (answer, shortage) = match &self.turn {
+            None => (Answer::own_id(asker), None),
+            Some(turn) => match turn.servers(&asker).await {
+                Ok(servers) => (Answer::ice_servers(asker, Ok(servers)), None),
+                Err(shortage) => (Answer::ice_servers(asker, Err(shortage.failure)), Some(shortage)),
+            },
+        };
+        let line = LogLine::answered(request_id, &answer);
+        (ProxyResponse::answer(&answer), shortage.iter().fold(line, LogLine::because))
+    }
 }
 
 /// Lambda shows the line in the function's log and restarts the process; API Gateway answers "Internal server error".

@@ -9,6 +9,8 @@
 //! | `throttled` | the account's rate is exceeded, or the other side reads too slowly |
 //! | `unexpected` | anything else, no answer within the time limit included; the message may or may not have arrived |
 
+use std::fmt;
+
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -23,6 +25,8 @@ pub(crate) enum Next {
     Acknowledge,
     Answer(Answer),
     Post(Post),
+    /// Somebody wants TURN servers for a call.
+    IceServers(ConnectionId),
 }
 
 /// A text frame for another connection. The sender gets its answer when the outcome is known.
@@ -35,17 +39,55 @@ pub(crate) struct Post {
 
 impl Post {
     pub(crate) fn answer(self, result: Result<(), Failure>) -> Answer {
-        Answer { connection_id: self.sender, error: result.err() }
+        Answer { connection_id: self.sender, ice: None, error: result.err() }
     }
 }
 
-/// What the sender is told: its own connection id always, and what went wrong if something did.
+/// What the sender is told: its own connection id always, what it asked for, and what went wrong if something did.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct Answer {
     #[serde(rename = "connectionId")]
     pub(crate) connection_id: ConnectionId,
+    #[serde(flatten)]
+    pub(crate) ice: Option<IceServers>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) error: Option<Failure>,
+}
+
+impl Answer {
+    pub(crate) const fn own_id(sender: ConnectionId) -> Self {
+        Self { connection_id: sender, ice: None, error: None }
+    }
+
+    /// To who asked for ICE servers. A list that is empty because of the error tells it from an error about a message.
+    pub(crate) fn ice_servers(asker: ConnectionId, result: Result<IceServers, Failure>) -> Self {
+        let error = result.as_ref().err().copied();
+        let none = IceServers { servers: Vec::new(), expires_in: 0 };
+        Self { connection_id: asker, ice: Some(result.unwrap_or(none)), error }
+    }
+}
+
+/// Entries for an `RTCConfiguration`, and for how many seconds they are good.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct IceServers {
+    #[serde(rename = "iceServers")]
+    pub(crate) servers: Vec<IceServer>,
+    #[serde(rename = "expiresIn")]
+    pub(crate) expires_in: u64,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct IceServer {
+    pub(crate) urls: Vec<String>,
+    pub(crate) username: String,
+    pub(crate) credential: String,
+}
+
+/// Without the credential.
+impl fmt::Debug for IceServer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("IceServer").field("urls", &self.urls).finish_non_exhaustive()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -94,17 +136,19 @@ impl ProxyResponse {
 pub(crate) fn decide(incoming: Incoming) -> Next {
     let Incoming::Message { sender, body } = incoming else { return Next::Acknowledge };
     match Request::read(&body) {
-        Ok(Request::OwnId) => Next::Answer(Answer { connection_id: sender, error: None }),
+        Ok(Request::OwnId) => Next::Answer(Answer::own_id(sender)),
+        Ok(Request::IceServers) => Next::IceServers(sender),
         Ok(Request::Relay { to, message }) => match frame(&sender, message) {
             Ok(frame) => Next::Post(Post { sender, to, frame }),
-            Err(failure) => Next::Answer(Answer { connection_id: sender, error: Some(failure) }),
+            Err(failure) => Next::Answer(Answer { error: Some(failure), ..Answer::own_id(sender) }),
         },
-        Err(failure) => Next::Answer(Answer { connection_id: sender, error: Some(failure) }),
+        Err(failure) => Next::Answer(Answer { error: Some(failure), ..Answer::own_id(sender) }),
     }
 }
 
 enum Request<'body> {
     OwnId,
+    IceServers,
     Relay { to: ConnectionId, message: Option<&'body RawValue> },
 }
 
@@ -116,12 +160,17 @@ impl<'body> Request<'body> {
         }
         let raw: &RawValue = serde_json::from_str(body).map_err(|_| refuse("the message is not JSON"))?;
         let members = object(raw).ok_or_else(|| refuse("the message is not a JSON object"))?;
+        // Anything but `true` is somebody else's word, and changes nothing.
+        let for_itself = match members.get("iceServers").map(|raw| raw.get()) {
+            Some("true") => Self::IceServers,
+            _ => Self::OwnId,
+        };
         let to = match members.get("connectionId") {
-            None => return Ok(Self::OwnId),
+            None => return Ok(for_itself),
             Some(raw) => serde_json::from_str::<Option<String>>(raw.get()),
         };
         match to.map(|it| it.map(ConnectionId::new)) {
-            Ok(None) => Ok(Self::OwnId),
+            Ok(None) => Ok(for_itself),
             Ok(Some(Some(to))) => Ok(Self::Relay { to, message: members.get("message").copied() }),
             Ok(Some(None)) | Err(_) => Err(refuse("connectionId must be a string of 1 to 128 bytes")),
         }
@@ -180,6 +229,44 @@ mod tests {
             let Next::Answer(answer) = next(body) else { panic!("{body}") };
             assert_eq!(serde_json::to_string(&answer).expect("json"), r#"{"connectionId":"me="}"#, "{body}");
         }
+    }
+
+    #[test]
+    fn ice_servers_are_asked_for_by_true_and_without_a_connection_id() {
+        for body in [r#"{"iceServers":true}"#, r#" {"connectionId":null, "iceServers": true , "x":1} "#] {
+            assert_eq!(next(body), Next::IceServers(id("me=")), "{body}");
+        }
+        for body in
+            [r#"{"iceServers":1}"#, r#"{"iceServers":"true"}"#, r#"{"iceServers":false}"#, r#"{"iceServers":{}}"#]
+        {
+            assert_eq!(next(body), Next::Answer(Answer::own_id(id("me="))), "{body}");
+        }
+        assert_eq!(
+            pushed(r#"{"connectionId":"peer=","message":{"iceServers":true},"iceServers":true}"#),
+            r#"{"message":{"iceServers":true},"from":"me="}"#
+        );
+    }
+
+    #[test]
+    fn ice_servers_are_told_with_their_life_and_a_shortage_without_any() {
+        let server = IceServer {
+            urls: vec!["turn:turn.example:3478?transport=udp".to_owned()],
+            username: "1700000600:x".to_owned(),
+            credential: "c+/=".to_owned(),
+        };
+        assert!(!format!("{server:?}").contains("c+/="));
+        let told = |result| serde_json::to_string(&Answer::ice_servers(id("me="), result)).expect("json");
+        assert_eq!(
+            told(Ok(IceServers { servers: vec![server], expires_in: 600 })),
+            concat!(
+                r#"{"connectionId":"me=","iceServers":[{"urls":["turn:turn.example:3478?transport=udp"],"#,
+                r#""username":"1700000600:x","credential":"c+/="}],"expiresIn":600}"#
+            )
+        );
+        assert_eq!(
+            told(Err(Failure::new(Code::Throttled, "m"))),
+            r#"{"connectionId":"me=","iceServers":[],"expiresIn":0,"error":{"code":"throttled","message":"m"}}"#
+        );
     }
 
     #[test]
@@ -270,6 +357,7 @@ mod tests {
         let answer = match next {
             Next::Answer(answer) => answer,
             Next::Post(post) => post.answer(Ok(())),
+            Next::IceServers(asker) => Answer::own_id(asker),
             Next::Acknowledge => panic!("a message must be answered"),
         };
         ProxyResponse::answer(&answer).body.expect("a message must be answered")
@@ -329,6 +417,7 @@ mod tests {
                     prop_assert_eq!(answer.error.is_none(), to.is_null());
                     prop_assert!(to.as_str().is_none_or(|to| to.is_empty() || to.len() > ConnectionId::LONGEST));
                 }
+                Next::IceServers(_) => prop_assert!(false, "nobody asked for servers"),
                 Next::Acknowledge => prop_assert!(false, "a message must be answered"),
             }
         }

@@ -1,4 +1,6 @@
-//! What the environment says: where `@connections` is, and whom requests are signed as.
+//! What the environment says: where `@connections` is, whom requests are signed as, and which TURN servers there are.
+
+use std::{fmt, time::Duration};
 
 use aws_credential_types::Credentials;
 use http::Uri;
@@ -7,19 +9,56 @@ use http::Uri;
 /// and never from an event's `domainName`, which is whatever host the client used (AWS-FACTS A6).
 pub(crate) const ENDPOINT_VARIABLE: &str = "CONNECTIONS_ENDPOINT";
 
+/// URLs of TURN servers that share one secret, with spaces between them. Without it there are none.
+const TURN_URLS_VARIABLE: &str = "TURN_URLS";
+/// Where that secret is, never the secret itself: `ssm:NAME` or `secretsmanager:NAME-OR-ARN`.
+const TURN_SECRET_VARIABLE: &str = "TURN_SECRET_FROM";
+/// The URL of the service that has it.
+const TURN_SECRET_ENDPOINT_VARIABLE: &str = "TURN_SECRET_ENDPOINT";
+/// For how many seconds credentials are good.
+const TURN_LIFE_VARIABLE: &str = "TURN_LIFE_SECONDS";
+
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) endpoint: Endpoint,
     pub(crate) region: String,
     pub(crate) credentials: Credentials,
+    pub(crate) turn: Option<TurnSettings>,
+}
+
+/// TURN servers that know a secret of ours, as coturn's `use-auth-secret` has it.
+#[derive(Debug)]
+pub(crate) struct TurnSettings {
+    pub(crate) urls: Vec<String>,
+    pub(crate) life: Duration,
+    pub(crate) source: SecretSource,
+    pub(crate) endpoint: Endpoint,
+}
+
+/// Where a secret is kept.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum SecretSource {
+    /// A parameter of the Systems Manager, by name.
+    Parameter(String),
+    /// A secret of the Secrets Manager, by name or ARN.
+    Secret(String),
+}
+
+impl fmt::Display for SecretSource {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Parameter(name) => write!(formatter, "the parameter {name}"),
+            Self::Secret(id) => write!(formatter, "the secret {id}"),
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SettingsError {
     #[error("the environment variable {0} is not set; the relay runs inside AWS Lambda, deployed by `webrtc-aws up`")]
     Missing(&'static str),
-    #[error("{ENDPOINT_VARIABLE} is \"{value}\": {problem}")]
-    Endpoint { value: String, problem: &'static str },
+    #[error("{variable} is \"{value}\": {problem}")]
+    Invalid { variable: &'static str, value: String, problem: &'static str },
     #[error("TLS could not be set up: {0}")]
     Tls(#[from] rustls::Error),
 }
@@ -37,8 +76,18 @@ impl Settings {
         ] {
             need(name)?;
         }
+        let turn = match get(TURN_URLS_VARIABLE) {
+            Some(urls) => Some(TurnSettings {
+                urls: urls.split_ascii_whitespace().map(str::to_owned).collect(),
+                life: life(&need(TURN_LIFE_VARIABLE)?)?,
+                source: SecretSource::parse(&need(TURN_SECRET_VARIABLE)?)?,
+                endpoint: Endpoint::parse(TURN_SECRET_ENDPOINT_VARIABLE, &need(TURN_SECRET_ENDPOINT_VARIABLE)?)?,
+            }),
+            None => None,
+        };
         Ok(Self {
-            endpoint: Endpoint::parse(&need(ENDPOINT_VARIABLE)?)?,
+            turn,
+            endpoint: Endpoint::parse(ENDPOINT_VARIABLE, &need(ENDPOINT_VARIABLE)?)?,
             region: need("AWS_REGION")?,
             credentials: Credentials::new(
                 need("AWS_ACCESS_KEY_ID")?,
@@ -51,13 +100,47 @@ impl Settings {
     }
 }
 
-/// A URL to which `/@connections/{id}` can be appended.
+fn life(value: &str) -> Result<Duration, SettingsError> {
+    match value.parse() {
+        Ok(seconds) if (1..=86_400).contains(&seconds) => Ok(Duration::from_secs(seconds)),
+        _ => Err(SettingsError::Invalid {
+            variable: TURN_LIFE_VARIABLE,
+            value: value.to_owned(),
+            problem: "a number of seconds up to a day is needed",
+        }),
+    }
+}
+
+impl SecretSource {
+    /// The region that an ARN names: the secret need not be where the relay is.
+    pub(crate) fn region(&self) -> Option<&str> {
+        match self {
+            Self::Secret(arn) if arn.starts_with("arn:") => arn.split(':').nth(3),
+            _ => None,
+        }
+    }
+
+    fn parse(value: &str) -> Result<Self, SettingsError> {
+        match value.split_once(':') {
+            Some(("ssm", name)) if !name.is_empty() => Ok(Self::Parameter(name.to_owned())),
+            Some(("secretsmanager", id)) if !id.is_empty() => Ok(Self::Secret(id.to_owned())),
+            // The value is not shown: somebody may have put the secret itself there.
+            _ => Err(SettingsError::Invalid {
+                variable: TURN_SECRET_VARIABLE,
+                value: "…".to_owned(),
+                problem: "ssm:NAME or secretsmanager:NAME-OR-ARN is needed",
+            }),
+        }
+    }
+}
+
+/// A URL to which `/@connections/{id}` and other paths can be appended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Endpoint(String);
 
 impl Endpoint {
-    fn parse(value: &str) -> Result<Self, SettingsError> {
-        let refuse = |problem| SettingsError::Endpoint { value: value.to_owned(), problem };
+    pub(crate) fn parse(variable: &'static str, value: &str) -> Result<Self, SettingsError> {
+        let refuse = |problem| SettingsError::Invalid { variable, value: value.to_owned(), problem };
         let uri: Uri = value.parse().map_err(|_| refuse("this is not a URL"))?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(refuse("a URL with scheme and host is needed, such as https://host/stage"));
@@ -119,6 +202,47 @@ mod tests {
     }
 
     #[test]
+    fn turn_is_off_without_urls_and_whole_with_them() {
+        let turn = [
+            (TURN_URLS_VARIABLE, "turn:a.test:3478?transport=udp turns:a.test"),
+            (TURN_SECRET_VARIABLE, "ssm:/turn/secret"),
+            (TURN_SECRET_ENDPOINT_VARIABLE, "https://ssm.eu-central-1.amazonaws.com"),
+            (TURN_LIFE_VARIABLE, "600"),
+        ];
+        let all: Vec<_> = COMPLETE.into_iter().chain(turn).collect();
+        assert!(from(&COMPLETE).expect("complete").turn.is_none());
+        let settings = from(&all).expect("complete").turn.expect("there is a TURN server");
+        assert_eq!(settings.urls, ["turn:a.test:3478?transport=udp", "turns:a.test"]);
+        assert_eq!(
+            (settings.life.as_secs(), settings.source),
+            (600, SecretSource::Parameter("/turn/secret".to_owned()))
+        );
+        for (missing, _) in &turn[1..] {
+            let rest: Vec<_> = all.iter().copied().filter(|(name, _)| name != missing).collect();
+            assert!(from(&rest).expect_err(missing).to_string().contains(missing));
+        }
+        let with = |name: &str, value| {
+            let changed: Vec<_> = all.iter().map(|(n, v)| (*n, if *n == name { value } else { *v })).collect();
+            from(&changed)
+        };
+        let arn = "secretsmanager:arn:aws:secretsmanager:eu-central-1:123456789012:secret:turn-AbCdEf";
+        let secret = with(TURN_SECRET_VARIABLE, arn).expect(arn).turn.expect("there is a TURN server").source;
+        assert_eq!(secret.region(), Some("eu-central-1"));
+        assert_eq!(secret, SecretSource::Secret(arn["secretsmanager:".len()..].to_owned()));
+        for (name, bad) in [
+            (TURN_LIFE_VARIABLE, "0"),
+            (TURN_LIFE_VARIABLE, "-1"),
+            (TURN_LIFE_VARIABLE, "90000"),
+            (TURN_SECRET_VARIABLE, "hunter2"),
+            (TURN_SECRET_VARIABLE, "ssm:"),
+            (TURN_SECRET_ENDPOINT_VARIABLE, "http://ssm.test"),
+        ] {
+            let error = with(name, bad).expect_err(bad).to_string();
+            assert!(error.contains(name) && !error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
     fn an_endpoint_is_https_or_on_this_machine() {
         for good in [
             "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com/prod",
@@ -128,9 +252,12 @@ mod tests {
             "http://[::1]:80/prod",
             "http://localhost:1/prod",
         ] {
-            assert_eq!(Endpoint::parse(good).expect(good).as_str(), good);
+            assert_eq!(Endpoint::parse(ENDPOINT_VARIABLE, good).expect(good).as_str(), good);
         }
-        assert_eq!(Endpoint::parse("https://example.org/prod/").expect("slash").as_str(), "https://example.org/prod");
+        assert_eq!(
+            Endpoint::parse(ENDPOINT_VARIABLE, "https://example.org/prod/").expect("slash").as_str(),
+            "https://example.org/prod"
+        );
         for bad in [
             "",
             "prod",
@@ -145,7 +272,7 @@ mod tests {
             "https://example.org/prod?a=b",
             "https://user@example.org/prod",
         ] {
-            assert!(Endpoint::parse(bad).is_err(), "{bad}");
+            assert!(Endpoint::parse(ENDPOINT_VARIABLE, bad).is_err(), "{bad}");
         }
     }
 

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use url::Url;
 
-use crate::config::LOG_RETENTION_DAYS;
+use crate::config::{LOG_RETENTION_DAYS, is_host_and_port};
 use crate::local::FaultRule;
 use crate::naming::ANY;
 
@@ -32,15 +32,6 @@ impl FromStr for StunChoice {
             Err("it is 'none', or stun:HOST[:PORT] or stuns:HOST[:PORT], e.g. stun:stun.example.org:3478".to_owned())
         }
     }
-}
-
-/// A URL's parser forgives too much for that: it drops tabs and line ends, decodes `%61`, and reads `\` as `/`.
-fn is_host_and_port(text: &str) -> bool {
-    let whole_url = format!("http://{text}/");
-    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':' | '[' | ']');
-    text.chars().all(legal)
-        && !text.ends_with(':')
-        && Url::parse(&whole_url).is_ok_and(|url| url.host_str().is_some_and(|host| !host.is_empty()))
 }
 
 pub(super) fn region(text: &str) -> Result<String, String> {

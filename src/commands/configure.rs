@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::cli::{ContentOptions, LifeOptions, PlaceOptions, RoleOptions, StackOptions, StunChoice, TagOptions};
+use crate::cli::{
+    ContentOptions, LifeOptions, PlaceOptions, RoleOptions, StackOptions, StunChoice, TagOptions, TurnOptions,
+};
 use crate::config::{
-    Config, IceServer, PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling, default_ice_servers,
+    Config, IceServer, PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling, TurnServers,
+    default_ice_servers,
 };
 use crate::diagnostics::{Code, Diagnostic};
 use crate::naming::{StackName, StageName, UserTag};
@@ -30,6 +33,7 @@ pub(super) fn config(
         },
         role: role(&content.role),
         ice_servers: ice_servers(&content.stun),
+        turn: turn(&content.turn),
         throttling: Throttling { rate: content.throttle_rate, burst: content.throttle_burst },
         ..bare(stack)
     })
@@ -72,6 +76,7 @@ pub(super) fn bare_at(stack: StackName, target: Target) -> Config {
         relay: RelaySettings::default(),
         role: RoleSettings::default(),
         ice_servers: default_ice_servers(),
+        turn: None,
         throttling: Throttling::default(),
         tagging: Tagging::default(),
     }
@@ -92,6 +97,11 @@ pub(super) fn target(place: &PlaceOptions) -> Target {
             gateway: place.gateway_url.clone(),
         }
     }
+}
+
+fn turn(options: &TurnOptions) -> Option<TurnServers> {
+    let secret = options.turn_secret_from.clone()?;
+    Some(TurnServers { urls: options.turn_url.clone(), secret, life_s: options.turn_life })
 }
 
 fn ice_servers(choices: &[StunChoice]) -> Vec<IceServer> {

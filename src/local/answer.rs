@@ -1,4 +1,4 @@
-//! Answers in the wire formats of the services: JSON (Lambda, API Gateway, Logs) and XML (S3, IAM, STS).
+//! Answers in the wire formats of the services: JSON (Lambda, API Gateway, Logs, secrets) and XML (S3, IAM, STS).
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -88,7 +88,7 @@ pub(crate) fn error(service: Service, error: &AwsError, request_id: &str) -> Ans
             xml(error.status, "text/xml", &body)
         }
         // awsJson names the error in the body, restJson in a header.
-        Service::Logs => {
+        Service::Logs | Service::Ssm | Service::SecretsManager => {
             let mut body = json!({ "__type": error.code, "message": error.message });
             add_details(&mut body, error);
             with_body(error.status, "application/x-amz-json-1.1", body.to_string())

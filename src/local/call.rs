@@ -23,11 +23,24 @@ pub enum Service {
     Logs,
     /// The data plane of a deployed API: `@connections`.
     ExecuteApi,
+    /// The Systems Manager, of which there are parameters.
+    Ssm,
+    /// The Secrets Manager.
+    SecretsManager,
 }
 
 impl Service {
-    const ALL: [Self; 7] =
-        [Self::S3, Self::Iam, Self::Sts, Self::Lambda, Self::ApiGateway, Self::Logs, Self::ExecuteApi];
+    const ALL: [Self; 9] = [
+        Self::S3,
+        Self::Iam,
+        Self::Sts,
+        Self::Lambda,
+        Self::ApiGateway,
+        Self::Logs,
+        Self::ExecuteApi,
+        Self::Ssm,
+        Self::SecretsManager,
+    ];
 
     /// The name in a credential scope.
     pub fn signing_name(self) -> &'static str {
@@ -39,7 +52,19 @@ impl Service {
             Self::ApiGateway => "apigateway",
             Self::Logs => "logs",
             Self::ExecuteApi => "execute-api",
+            Self::Ssm => "ssm",
+            Self::SecretsManager => "secretsmanager",
         }
+    }
+
+    /// awsJson: the operation is named in a header, and every error of a client is a 400.
+    pub(crate) fn is_aws_json(self) -> bool {
+        matches!(self, Self::Logs | Self::Ssm | Self::SecretsManager)
+    }
+
+    /// What a function's role may call as far as its policies allow; all else is the deployer's (stricter than AWS).
+    pub(crate) fn serves_functions(self) -> bool {
+        matches!(self, Self::ExecuteApi | Self::Sts | Self::Ssm | Self::SecretsManager)
     }
 }
 

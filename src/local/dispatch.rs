@@ -17,7 +17,7 @@ use super::faults::{Fault, throttle_error};
 use super::garbling::{self, AnswerBody, Garbling};
 use super::signature::{self, Authorization};
 use super::world::World;
-use super::{apigateway, authorization, browsers, gateway, iam, lambda, logs, s3, sts};
+use super::{apigateway, authorization, browsers, gateway, iam, lambda, logs, s3, secrets, sts};
 
 /// Lambda's largest request, a 50 MB package in base64, with room to spare (AWS-FACTS C3).
 const MAXIMUM_BODY: usize = 80 * 1024 * 1024;
@@ -164,7 +164,9 @@ async fn signed(
 pub(super) async fn carry_out(world: &Arc<World>, call: &Call) -> Result<Answer, Dropped> {
     match operation(call) {
         // A function's role may call what the data plane carries; the control plane is the deployer's (stricter than AWS).
-        Some(operation) if is_control_plane(call) && matches!(call.principal, Principal::RoleSession { .. }) => {
+        Some(operation)
+            if !call.service.serves_functions() && matches!(call.principal, Principal::RoleSession { .. }) =>
+        {
             Ok(answer::error(call.service, &access_denied(call, operation), &call.request_id))
         }
         Some(operation) => run(world, call, operation).await,
@@ -172,14 +174,10 @@ pub(super) async fn carry_out(world: &Arc<World>, call: &Call) -> Result<Answer,
     }
 }
 
-fn is_control_plane(call: &Call) -> bool {
-    !matches!(call.service, Service::ExecuteApi | Service::Sts)
-}
-
 fn access_denied(call: &Call, operation: Operation) -> AwsError {
     let (status, code) = match call.service {
         Service::S3 | Service::Iam | Service::Sts => (StatusCode::FORBIDDEN, "AccessDenied"),
-        Service::Logs => (StatusCode::BAD_REQUEST, "AccessDeniedException"),
+        service if service.is_aws_json() => (StatusCode::BAD_REQUEST, "AccessDeniedException"),
         _ => (StatusCode::FORBIDDEN, "AccessDeniedException"),
     };
     let (arn, service, name) = (call.principal.arn(), call.service, operation.name);
@@ -262,6 +260,7 @@ pub(super) fn operation(call: &Call) -> Option<Operation> {
         Service::Lambda => lambda::operation(call),
         Service::ApiGateway => apigateway::operation(call),
         Service::Logs => logs::operation(call),
+        Service::Ssm | Service::SecretsManager => secrets::operation(call),
         Service::ExecuteApi if !call.path.starts_with(EXECUTE_API) => None,
         Service::ExecuteApi => match call.method {
             Method::POST => Some(Operation::write("PostToConnection")),
@@ -288,6 +287,7 @@ async fn served(world: &Arc<World>, call: &Call) -> Answer {
         Service::Lambda => lambda::handle(world, call).await,
         Service::ApiGateway => apigateway::handle(world, call).await,
         Service::Logs => logs::handle(world, call).await,
+        Service::Ssm | Service::SecretsManager => secrets::handle(world, call).await,
         Service::ExecuteApi => gateway::connections(world, call).await,
     }
 }
@@ -295,7 +295,7 @@ async fn served(world: &Arc<World>, call: &Call) -> Answer {
 /// Names what is missing in a way that nobody overlooks.
 fn unknown_operation(call: &Call) -> Answer {
     let action = match call.service {
-        Service::Logs => call.header("x-amz-target").map(str::to_owned),
+        service if service.is_aws_json() => call.header("x-amz-target").map(str::to_owned),
         Service::Iam | Service::Sts => {
             form_urlencoded::parse(&call.body).find_map(|(name, value)| (name == "Action").then(|| value.into_owned()))
         }

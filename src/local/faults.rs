@@ -152,7 +152,9 @@ pub(crate) fn throttle_error(service: Service) -> AwsError {
     let (status, code, message) = match service {
         Service::S3 => (StatusCode::SERVICE_UNAVAILABLE, "SlowDown", "Please reduce your request rate."),
         Service::Iam | Service::Sts => (StatusCode::BAD_REQUEST, "Throttling", "Rate exceeded"),
-        Service::Logs => (StatusCode::BAD_REQUEST, "ThrottlingException", "Rate exceeded"),
+        Service::Logs | Service::Ssm | Service::SecretsManager => {
+            (StatusCode::BAD_REQUEST, "ThrottlingException", "Rate exceeded")
+        }
         Service::Lambda => (StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", "Rate exceeded"),
         Service::ApiGateway => (StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", "Too Many Requests"),
         Service::ExecuteApi => (StatusCode::TOO_MANY_REQUESTS, "LimitExceededException", "Rate exceeded"),

@@ -25,6 +25,7 @@ pub(crate) mod manners;
 mod rates;
 mod replicated;
 pub(crate) mod s3;
+mod secrets;
 pub(crate) mod server;
 pub(crate) mod signature;
 pub(crate) mod sts;

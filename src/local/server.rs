@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::call::CallRecord;
 use super::faults::Faults;
 use super::world::{LocalOptions, LogLine, World};
-use super::{dispatch, s3};
+use super::{dispatch, s3, secrets};
 
 /// How long `stop` waits for requests in flight. A hung one (see [`super::Fault::Hang`]) never ends by itself.
 const GRACE: Duration = Duration::from_secs(1);
@@ -102,6 +102,11 @@ impl LocalAws {
     /// Puts a bucket of this account into another region than the one that is answered for.
     pub fn seed_bucket_elsewhere(&self, name: &str, region: &str) {
         s3::seed_bucket_elsewhere(&mut self.world.state(), name, region);
+    }
+
+    /// Keeps a SecureString as PutParameter would.
+    pub fn seed_parameter(&self, name: &str, value: &str) {
+        secrets::seed_parameter(&mut self.world.state(), name, value);
     }
 
     /// Ends the listener, the requests in flight, every socket and every function process.

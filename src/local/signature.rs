@@ -284,7 +284,7 @@ fn unknown_key(service: Service) -> AwsError {
 
 /// awsJson reports every client error as 400.
 fn json_status(service: Service) -> StatusCode {
-    if service == Service::Logs { StatusCode::BAD_REQUEST } else { StatusCode::FORBIDDEN }
+    if service.is_aws_json() { StatusCode::BAD_REQUEST } else { StatusCode::FORBIDDEN }
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::hold::Held;
 use super::manners::Manners;
 use super::rates::Rates;
 use super::replicated::Replicated;
-use super::{apigateway, faults, gateway, iam, lambda, logs, s3};
+use super::{apigateway, faults, gateway, iam, lambda, logs, s3, secrets};
 
 /// How a local AWS is started.
 #[derive(Clone, Debug)]
@@ -57,6 +57,7 @@ pub(crate) struct State {
     pub(crate) logs: logs::Store,
     pub(crate) lambda: lambda::Store,
     pub(crate) apigateway: Replicated<apigateway::Store>,
+    pub(crate) secrets: secrets::Store,
 }
 
 /// One line that a function wrote, as `up --local` streams it.

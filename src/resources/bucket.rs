@@ -1,6 +1,6 @@
 //! The page's bucket: public by policy, never by ACL (the only way that works on new buckets, AWS-FACTS E1).
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -15,7 +15,7 @@ use super::tagging::{self, Tags};
 use super::{Doing, FUNCTION, LOG_GROUP, ROLE, WEBSOCKET_API};
 use crate::artifact::Artifact;
 use crate::aws::failure::AwsFailure;
-use crate::config::{RelaySettings, Tagging};
+use crate::config::{RelaySettings, Tagging, TurnServers, TurnUrl};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation, UNKNOWN_ID};
 use crate::engine::diff::Change;
@@ -35,6 +35,7 @@ const SETTLE_DEADLINE: Duration = Duration::from_secs(120);
 pub(crate) struct Function {
     pub(crate) names: Arc<Names>,
     pub(crate) settings: RelaySettings,
+    pub(crate) turn: Option<TurnServers>,
     /// `None` where no code is at hand: then the code that is there is taken as wanted.
     pub(crate) code: Option<Artifact>,
     pub(crate) tagging: Tagging,
@@ -89,6 +90,21 @@ impl Readiness {
 const DELETING: &str = "Deleting";
 
 impl Function {
+    /// Of the TURN servers' secret only the name: anybody who may look at the function sees this.
+    fn environment(&self, endpoint: String) -> BTreeMap<String, String> {
+        let mut variables = BTreeMap::from([(ENDPOINT_VARIABLE.to_owned(), endpoint)]);
+        if let Some(TurnServers { urls, secret, life_s }) = &self.turn {
+            let urls: Vec<&str> = urls.iter().map(TurnUrl::as_str).collect();
+            variables.extend([
+                ("TURN_URLS".to_owned(), urls.join(" ")),
+                ("TURN_SECRET_FROM".to_owned(), secret.to_string()),
+                ("TURN_SECRET_ENDPOINT".to_owned(), self.names.secret_endpoint(secret)),
+                ("TURN_LIFE_SECONDS".to_owned(), life_s.to_string()),
+            ]);
+        }
+        variables
+    }
+
     fn name(&self) -> String {
         self.names.function()
     }
@@ -265,7 +281,7 @@ impl Kind for Function {
             code_sha256,
             memory_mb: self.settings.memory_mb,
             timeout_s: self.settings.timeout_s,
-            environment: BTreeMap::from([(ENDPOINT_VARIABLE.to_owned(), endpoint)]),
+            environment: self.environment(endpoint),
             switched_off: false,
             state: Readiness::Ready,
             tags: self.tagging.wanted(known),

@@ -34,6 +34,8 @@ pub(crate) struct Objects {
     pub(crate) names: Arc<Names>,
     pub(crate) page: Page,
     pub(crate) ice_servers: Vec<IceServer>,
+    /// Whether the relay has further ones for who asks.
+    pub(crate) ice_servers_on_demand: bool,
     pub(crate) foreign: ForeignObjects,
 }
 
@@ -73,9 +75,12 @@ impl ObjectSpec {
 }
 
 /// The generated configuration. JSON is JavaScript; `<` is escaped so that nobody who puts it into a page ends a script early.
-pub(super) fn config_module(websocket_url: &str, ice_servers: &[IceServer]) -> String {
-    let settings = json!({ "websocketUrl": websocket_url, "iceServers": ice_servers }).to_string();
-    format!("export default Object.freeze({});\n", settings.replace('<', "\\u003c"))
+pub(super) fn config_module(websocket_url: &str, ice_servers: &[IceServer], on_demand: bool) -> String {
+    let mut settings = json!({ "websocketUrl": websocket_url, "iceServers": ice_servers });
+    if on_demand {
+        settings["iceServersOnDemand"] = true.into();
+    }
+    format!("export default Object.freeze({});\n", settings.to_string().replace('<', "\\u003c"))
 }
 
 /// What is at a key, and whether it carries our mark.
@@ -96,7 +101,8 @@ impl Objects {
 
     /// The page's files and the generated configuration, which replaces one of that name.
     fn wanted(&self, known: &Known) -> BTreeMap<String, PageFile> {
-        let module = config_module(&self.names.websocket_url(&known.api_or_placeholder()), &self.ice_servers);
+        let url = self.names.websocket_url(&known.api_or_placeholder());
+        let module = config_module(&url, &self.ice_servers, self.ice_servers_on_demand);
         let mut files = self.page.files().clone();
         files.insert(CONFIG_OBJECT.to_owned(), PageFile::generated(CONFIG_OBJECT, module));
         files

@@ -1,4 +1,5 @@
-//! What the relay may do: post to connections of this stage, and write to its own log group. Nothing else.
+//! What the relay may do: post to connections of this stage, write to its own log group, and read the secret of its TURN servers if
+//! it has any. Nothing else.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -7,6 +8,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 use super::{Doing, FUNCTION, ROLE, ROLE_POLICY, WEBSOCKET_API, policy_document};
+use crate::config::{SecretSource, TurnServers};
 use crate::diagnostics::Diagnostic;
 use crate::engine::context::{Absence, Context, Known, Operation};
 use crate::engine::diff::Change;
@@ -16,6 +18,7 @@ use crate::naming::Names;
 #[derive(Debug)]
 pub(crate) struct RolePolicy {
     pub(crate) names: Arc<Names>,
+    pub(crate) turn: Option<TurnServers>,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -65,26 +68,35 @@ impl Kind for RolePolicy {
 
     fn desired(&self, known: &Known) -> Spec {
         let log_group = self.names.log_group_arn();
-        Spec {
-            document: policy_document::wanted(json!({
-                "Version": "2012-10-17",
-                "Statement": [
-                    {
-                        "Sid": "PostToConnections",
-                        "Effect": "Allow",
-                        "Action": "execute-api:ManageConnections",
-                        "Resource": self.names.connections_arn(&known.api_or_placeholder()),
-                    },
-                    {
-                        // No logs:CreateLogGroup: a late line must not bring the group back after a teardown.
-                        "Sid": "WriteOwnLog",
-                        "Effect": "Allow",
-                        "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-                        "Resource": format!("{log_group}:*"),
-                    },
-                ],
-            })),
+        let mut statements = vec![
+            json!({
+                "Sid": "PostToConnections",
+                "Effect": "Allow",
+                "Action": "execute-api:ManageConnections",
+                "Resource": self.names.connections_arn(&known.api_or_placeholder()),
+            }),
+            // No logs:CreateLogGroup: a late line must not bring the group back after a teardown.
+            json!({
+                "Sid": "WriteOwnLog",
+                "Effect": "Allow",
+                "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+                "Resource": format!("{log_group}:*"),
+            }),
+        ];
+        if let Some(TurnServers { secret, .. }) = &self.turn {
+            // No kms:Decrypt: the AWS-managed key of either service lets every role of the account decrypt through the service.
+            statements.push(json!({
+                "Sid": "ReadTurnSecret",
+                "Effect": "Allow",
+                "Action": match secret {
+                    SecretSource::Parameter(_) => "ssm:GetParameter",
+                    SecretSource::Secret(_) => "secretsmanager:GetSecretValue",
+                },
+                "Resource": self.names.secret_arn(secret),
+            }));
         }
+        let document = json!({ "Version": "2012-10-17", "Statement": statements });
+        Spec { document: policy_document::wanted(document) }
     }
 
     async fn observe(&self, context: &Context) -> Result<Observed<Spec>, Diagnostic> {

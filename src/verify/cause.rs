@@ -100,7 +100,7 @@ const NO_RELAY: &[Suspect] = &[
         drifted: &[
             ("state", "the relay's function is not ready for calls"),
             ("role", "the relay's function runs under another role"),
-            ("environment", "the relay's environment is not as it should be"),
+            ("environment.CONNECTIONS_ENDPOINT", "the relay's environment is not as it should be"),
             ("runtime", "the relay's function has another runtime"),
             ("architecture", "the relay's function runs on another processor than it was built for"),
         ],
@@ -155,10 +155,17 @@ const NOT_PERMITTED: &[Suspect] = &[
         missing: "the relay's function is not there",
         drifted: &[
             ("role", "the relay's function runs under another role"),
-            ("environment", "the relay posts to another API or stage than this one"),
+            ("environment.CONNECTIONS_ENDPOINT", "the relay posts to another API or stage than this one"),
         ],
     },
 ];
+
+/// With which options the stack was deployed is not known here, so that what differs from the plain ones tells nothing.
+const NO_TURN: &[Suspect] = &[Suspect {
+    address: ROLE_POLICY,
+    missing: "the relay's role has no inline policy that permits reading the secret of the TURN servers",
+    drifted: &[],
+}];
 
 impl Advice<'_> {
     /// Cause and remedy.
@@ -264,6 +271,12 @@ impl Advice<'_> {
                 }
                 _ => ("the relay could not do what it was asked".to_owned(), format!("{log}; {again}")),
             },
+            Symptom::NoTurn(_) => (
+                "the relay cannot read the secret of its TURN servers: it is not there, or encrypted with a key whose policy does not \
+                 let the relay's role decrypt"
+                    .to_owned(),
+                format!("{log}, which says what AWS answered; put the secret where --turn-secret-from says; {again}"),
+            ),
             Symptom::NoError(_) | Symptom::WrongAnswer { .. } => (
                 "what answers is no relay of this version".to_owned(),
                 format!("run '{}': it brings the relay up to date", self.up),
@@ -292,6 +305,7 @@ fn suspects(symptom: &Symptom) -> (&'static [Suspect], Option<&str>) {
         Symptom::Service(_) => (NO_RELAY, None),
         Symptom::NoAnswer(_) => (NO_ANSWER, None),
         Symptom::RelayError(code) if code == "not_permitted" => (NOT_PERMITTED, None),
+        Symptom::NoTurn(_) => (NO_TURN, None),
         Symptom::TooOpen(_) => (OPEN_BUCKET, None),
         Symptom::Unreachable { .. }
         | Symptom::WrongType { .. }
@@ -401,6 +415,7 @@ mod tests {
             Symptom::NotDelivered(after),
             Symptom::RelayError("not_permitted".into()),
             Symptom::RelayError("unexpected".into()),
+            Symptom::NoTurn("not_permitted".into()),
             Symptom::NoError("peer_gone"),
             Symptom::Closed(String::new()),
             Symptom::TooOpen(Opening::Listing("/".into())),

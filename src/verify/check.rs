@@ -22,6 +22,8 @@ pub enum CheckId {
     Relay,
     /// The relay tells a sender what went wrong.
     Errors,
+    /// The relay has TURN servers for who asks; made only where the stack is to have some.
+    Turn,
     /// Nobody can list the bucket.
     Listing,
     /// Nobody can write to the bucket.
@@ -41,6 +43,7 @@ impl CheckId {
             Self::OwnId => "an empty object is answered with the connection's own id",
             Self::Relay => "messages between two connections arrive both ways, and their senders are told",
             Self::Errors => "nonsense is answered with bad_request, a closed connection's id with peer_gone",
+            Self::Turn => "the relay has TURN servers with credentials for who asks",
             Self::Listing => "nobody without credentials can list the bucket",
             Self::Writing => "nobody without credentials can put an object into the bucket",
             Self::Tls => "the page is not served without TLS",
@@ -56,6 +59,7 @@ impl CheckId {
             Self::OwnId => "own_id",
             Self::Relay => "relay",
             Self::Errors => "errors",
+            Self::Turn => "turn",
             Self::Listing => "listing",
             Self::Writing => "writing",
             Self::Tls => "tls",

@@ -76,10 +76,11 @@ impl<'a> Verification<'a> {
     pub(crate) async fn run(&self, advice: &Advice<'_>, look: impl AsyncFn() -> Survey) -> Summary {
         let mut report = Report { verification: self, advice, look, survey: None, summary: Summary::default() };
 
+        let mut has_turn = false;
         match report.made(CheckId::Page, self.page()).await {
             Some(document) => {
                 report.done(CheckId::Files, self.files(&document)).await;
-                report.done(CheckId::Config, self.config()).await;
+                has_turn = report.made(CheckId::Config, self.config()).await.is_some_and(|servers| servers.0);
             }
             None => report.none_of(&[CheckId::Files, CheckId::Config], "the page is not served"),
         }
@@ -92,6 +93,9 @@ impl<'a> Verification<'a> {
             Some(mut pair) => match report.made(CheckId::OwnId, self.own_ids(&mut pair)).await {
                 None => report.none_of(&[CheckId::Relay, CheckId::Errors], "the relay does not answer"),
                 Some(ids) => {
+                    if has_turn {
+                        report.done(CheckId::Turn, self.turn(&mut pair)).await;
+                    }
                     if report.done(CheckId::Relay, self.relay(&mut pair, &ids)).await {
                         report.done(CheckId::Errors, self.errors(pair, &ids)).await;
                     } else {

@@ -30,7 +30,13 @@ const PATIENCE_WITH_A_FILE: Duration = Duration::from_secs(5);
 struct Settings {
     websocket_url: String,
     ice_servers: Vec<IceServer>,
+    /// The relay has further ones.
+    #[serde(default)]
+    ice_servers_on_demand: bool,
 }
+
+/// Whether the relay is to have ICE servers for who asks.
+pub(super) struct IceServersOnDemand(pub(super) bool);
 
 /// An entry of `RTCConfiguration.iceServers`.
 #[derive(Debug, Deserialize)]
@@ -111,7 +117,7 @@ impl Verification<'_> {
     }
 
     /// Whoever uses the relay alone may have no page that loads it: the configuration is looked at for itself.
-    pub(super) async fn config(&self) -> Result<Passed, Symptom> {
+    pub(super) async fn config(&self) -> Result<(Passed, IceServersOnDemand), Symptom> {
         let url = self.beside_the_page(CONFIG_OBJECT);
         let answer = self.patiently(CheckId::Config, self.deadline, async || self.served(&url).await).await?;
         if links::kind(&answer.content_type) != Some(Kind::Script) {
@@ -124,7 +130,8 @@ impl Verification<'_> {
             return Err(Symptom::WrongConfig(format!("leads to {found}, not to this stack's {wanted}")));
         }
         let count = check_ice_servers(settings.ice_servers).map_err(Symptom::WrongConfig)?;
-        Ok(Passed::saw(format!("this stack's WebSocket URL, {count} ICE server URLs")))
+        let passed = Passed::saw(format!("this stack's WebSocket URL, {count} ICE server URLs"));
+        Ok((passed, IceServersOnDemand(settings.ice_servers_on_demand)))
     }
 
     /// A file that everyone may read.

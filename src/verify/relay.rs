@@ -66,6 +66,16 @@ impl Verification<'_> {
         Ok(Passed { seen: format!("both ways, round trip {median} ms"), round_trip_ms: Some(median) })
     }
 
+    /// That the servers work is for a browser to find out: credentials for them are what the stack can give.
+    pub(super) async fn turn(&self, pair: &mut Pair) -> Result<Passed, Symptom> {
+        let count = self.patiently(CheckId::Turn, self.deadline, async || {
+            pair.one.forget();
+            pair.one.send(json!({ "iceServers": true }).to_string()).await?;
+            pair.one.servers().await
+        });
+        Ok(Passed::saw(format!("{} with credentials", count.await?)))
+    }
+
     /// Ends both connections.
     pub(super) async fn errors(&self, pair: Pair, ids: &Ids) -> Result<Passed, Symptom> {
         let Pair { mut one, other } = pair;

@@ -23,6 +23,8 @@ pub(super) enum Frame {
     Answer {
         id: String,
         error: Option<String>,
+        /// How many ICE servers were in it.
+        servers: usize,
     },
     /// What another connection sent.
     Relayed {
@@ -48,7 +50,8 @@ impl Frame {
                     Some(code) => code.to_owned(),
                     None => error.to_string(),
                 });
-                Self::Answer { id, error }
+                let servers = value["iceServers"].as_array().map_or(0, Vec::len);
+                Self::Answer { id, error, servers }
             }
             _ => Self::Other(text.to_owned()),
         }
@@ -72,9 +75,22 @@ impl Socket {
 
     /// What a sender is told: its own id, and the relay's error code if there is one.
     pub(super) async fn answer(&mut self) -> Result<(String, Option<String>), Symptom> {
+        self.whole_answer().await.map(|(id, error, _)| (id, error))
+    }
+
+    /// How many ICE servers the sender is told of, or why there are none.
+    pub(super) async fn servers(&mut self) -> Result<usize, Symptom> {
+        match self.whole_answer().await? {
+            (_, Some(code), _) => Err(Symptom::NoTurn(code)),
+            (_, None, 0) => Err(Symptom::NoTurn("it does not know of any".to_owned())),
+            (_, None, servers) => Ok(servers),
+        }
+    }
+
+    async fn whole_answer(&mut self) -> Result<(String, Option<String>, usize), Symptom> {
         let is_answer = |frame: &Frame| !matches!(frame, Frame::Relayed { .. });
         match self.next(is_answer).await?.ok_or(Symptom::NoAnswer(ANSWER_PATIENCE))? {
-            Frame::Answer { id, error } => Ok((id, error)),
+            Frame::Answer { id, error, servers } => Ok((id, error, servers)),
             Frame::Service(message) => Err(Symptom::Service(message)),
             Frame::Relayed { .. } => Err(Symptom::NoAnswer(ANSWER_PATIENCE)),
             Frame::Other(text) => {
@@ -140,7 +156,8 @@ mod tests {
 
     #[test]
     fn frames_are_told_apart() {
-        let answer = |error: Option<&str>| Frame::Answer { id: "a=".into(), error: error.map(str::to_owned) };
+        let answer =
+            |error: Option<&str>| Frame::Answer { id: "a=".into(), error: error.map(str::to_owned), servers: 0 };
         let cases = [
             (r#"{"connectionId":"a="}"#, answer(None)),
             (r#"{"connectionId":"a=","error":{"code":"peer_gone","message":"m"}}"#, answer(Some("peer_gone"))),
@@ -151,6 +168,10 @@ mod tests {
             (
                 r#"{"message": "Internal server error", "connectionId":"a=", "requestId":"r="}"#,
                 Frame::Service("Internal server error".into()),
+            ),
+            (
+                r#"{"connectionId":"a=","iceServers":[{"urls":["turn:a"]}],"expiresIn":9}"#,
+                Frame::Answer { id: "a=".into(), error: None, servers: 1 },
             ),
             ("", Frame::Other(String::new())),
             ("[1]", Frame::Other("[1]".into())),

@@ -35,6 +35,9 @@ pub(crate) enum Symptom {
     /// The relay's own error code.
     #[error("the relay answered {0}")]
     RelayError(String),
+    /// The relay's own error code.
+    #[error("the relay has no TURN servers: {0}")]
+    NoTurn(String),
     /// Success where the relay's error was wanted.
     #[error("the relay reported success, not {0}")]
     NoError(&'static str),
@@ -69,6 +72,7 @@ impl Symptom {
             | Self::NoAnswer(_)
             | Self::NotDelivered(_)
             | Self::RelayError(_)
+            | Self::NoTurn(_)
             | Self::NoError(_) => true,
             Self::WrongType { .. }
             | Self::WrongConfig(_)

@@ -233,7 +233,7 @@ fn announced_port(line: &str) -> Option<u16> {
     port.trim_end_matches('.').parse().ok()
 }
 
-fn find_program(variable: &str, names: &[&str]) -> Outcome<PathBuf> {
+pub(crate) fn find_program(variable: &str, names: &[&str]) -> Outcome<PathBuf> {
     if let Some(path) = std::env::var_os(variable) {
         return Ok(path.into());
     }
@@ -246,7 +246,7 @@ fn find_program(variable: &str, names: &[&str]) -> Outcome<PathBuf> {
         .find(|program| program.is_file())
         .ok_or_else(|| {
             format!(
-                "none of {names:?} is on PATH: the browser tests need Chromium, Firefox and their drivers.\n\
+                "none of {names:?} is on PATH: the browser tests need Chromium, Firefox, their drivers, and coturn.\n\
                  Install them with tests/run setup, or name the program in {variable}."
             )
             .into()

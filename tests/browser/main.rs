@@ -17,6 +17,8 @@ mod page;
 mod site;
 mod speed;
 mod survival;
+mod turn;
+mod turn_server;
 
 use driver::{Browser, Camera, Settings};
 use page::Page;
@@ -250,7 +252,8 @@ async fn a_korean_reader_gets_a_korean_page() -> Outcome {
 
 #[tokio::test]
 async fn the_example_of_an_own_page_talks_over_the_relay() -> Outcome {
-    let site = Deployment::start(&["--client", concat!(env!("CARGO_MANIFEST_DIR"), "/examples/own-page")])?;
+    let site =
+        Deployment::start(&["--port", "0", "--client", concat!(env!("CARGO_MANIFEST_DIR"), "/examples/own-page")])?;
     let open = async || Page::open(Browser::start(Settings::default()).await?, &site.url).await;
     let (one, other) = tokio::try_join!(open(), open())?;
     tokio::try_join!(one.wait_for_text("own"), other.wait_for_text("own"))?;

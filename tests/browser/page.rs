@@ -34,6 +34,7 @@ const COUNT_DECODED: &str = r#"
     window.RTCPeerConnection = class extends Native {
         constructor(...options) { super(...options); latest = this; }
     };
+    window.latestPeer = () => latest;
     window.decodedFrames = async () => {
         const stats = [...((await latest?.getStats())?.values() ?? [])];
         const video = stats.filter(({ type, kind }) => type === "inbound-rtp" && kind === "video");

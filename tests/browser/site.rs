@@ -64,13 +64,25 @@ impl Deployment {
     fn find_or_start() -> Outcome<Self> {
         match std::env::var("WEBRTC_AWS_TEST_SITE_URL") {
             Ok(url) => Ok(Self { url, users: 0, process: None }),
-            Err(_) => Self::start(&[]),
+            Err(_) => Self::start(&["--port", "0"]),
         }
     }
 
+    /// Deploys to a local AWS, by itself or to one that runs.
     pub(crate) fn start(options: &[&str]) -> Outcome<Self> {
+        Self::run(&["up", "--local"], options, "site_url")
+    }
+
+    /// An empty local AWS; the URL is its endpoint.
+    pub(crate) fn local_aws() -> Outcome<Self> {
+        Self::run(&["local", "--port", "0"], &[], "endpoint")
+    }
+
+    /// Runs the program until it says the URL of this name.
+    fn run(command: &[&str], options: &[&str], name: &'static str) -> Outcome<Self> {
         let mut process = Command::new(env!("CARGO_BIN_EXE_webrtc-aws"))
-            .args(["up", "--local", "--port", "0", "--output", "json"])
+            .args(command)
+            .args(["--output", "json"])
             .args(options)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -83,7 +95,7 @@ impl Deployment {
         let (announce, announced) = mpsc::channel();
         std::thread::spawn(move || {
             for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                if let Some(url) = serde_json::from_str(&line).ok().as_ref().and_then(site_url) {
+                if let Some(url) = serde_json::from_str(&line).ok().as_ref().and_then(|event| url_in(event, name)) {
                     let _ = announce.send(url.to_owned());
                 }
             }
@@ -101,7 +113,7 @@ impl Deployment {
             Err(_) => {
                 drop(deployment);
                 let said = problems.join().unwrap_or_default();
-                Err(format!("`webrtc-aws up --local` ended without a site_url:\n{said}").into())
+                Err(format!("`webrtc-aws {}` ended without a {name}:\n{said}", command.join(" ")).into())
             }
         }
     }
@@ -125,14 +137,14 @@ impl Drop for Deployment {
     }
 }
 
-/// The `site_url` of an event, wherever the event carries its outputs.
-fn site_url(event: &Value) -> Option<&str> {
+/// The URL of this name in an event, wherever the event carries it.
+fn url_in<'event>(event: &'event Value, name: &str) -> Option<&'event str> {
     match event {
-        Value::Object(fields) => match fields.get("site_url") {
+        Value::Object(fields) => match fields.get(name) {
             Some(Value::String(url)) => Some(url),
-            _ => fields.values().find_map(site_url),
+            _ => fields.values().find_map(|field| url_in(field, name)),
         },
-        Value::Array(items) => items.iter().find_map(site_url),
+        Value::Array(items) => items.iter().find_map(|item| url_in(item, name)),
         _ => None,
     }
 }

@@ -257,3 +257,33 @@ async fn without_the_right_to_look_a_failed_check_still_says_what_was_seen() {
     assert_eq!((run.code, run.problem()["code"].as_str()), (Some(3), Some("access_denied")), "{run}");
     assert_eq!(results(&run), []);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn turn_servers_are_checked_where_there_are_some_and_what_keeps_the_relay_from_them_is_named() {
+    const TURN: [&str; 4] = ["--turn-url", "turn:turn.test", "--turn-secret-from", "ssm:/turn/secret"];
+    let world = World::new().await;
+    let up = world.machine.succeed(&[&["up", "demo", "--no-verify"], &TURN[..]].concat()).await;
+    let run = world.verify(&[]).await;
+    assert_eq!((run.code, &verified(&run)["failed"]), (Some(6), &json!(["turn"])), "{run}");
+    let failed = of(&run, "turn");
+    assert_eq!(failed["seen"], "the relay has no TURN servers: unexpected");
+    assert!(failed["cause"].as_str().unwrap().contains("cannot read the secret"), "{failed}");
+
+    world.account.aws.seed_parameter("/turn/secret", "n0rth");
+    let run = world.verify(&[]).await;
+    assert_eq!((run.code, of(&run, "turn")["result"].as_str()), (Some(0), Some("ok")), "{run}");
+
+    // A new name in the environment comes with a new process, whose role may read that one only.
+    world.account.aws.seed_parameter("/turn/other", "s0uth");
+    let other = world
+        .machine
+        .succeed(&["up", "demo", "--turn-url", "turn:turn.test", "--turn-secret-from", "ssm:/turn/other"])
+        .await;
+    assert_eq!(verified(&other)["failed"], json!([]), "{other}");
+    for told in [up.to_string(), run.to_string(), other.to_string(), world.account.aws.snapshot().to_string()] {
+        assert!(!told.contains("n0rth") && !told.contains("s0uth"), "{told}");
+    }
+
+    let without = world.machine.succeed(&["up", "demo"]).await;
+    assert!(results(&without).iter().all(|(check, _)| check != "turn"), "{without}");
+}

@@ -110,6 +110,7 @@ export class FakePeer {
   transport = { state: "connected" };
   restarts = 0;
   received = 0;
+  relayed = false;
   closed = false;
 
   constructor() {
@@ -142,7 +143,12 @@ export class FakePeer {
 
   async getStats() {
     const inbound = { type: "inbound-rtp", packetsReceived: this.received };
-    return new Map([["audio", inbound], ["path", { type: "transport", packetsReceived: performance.now() }]]);
+    return new Map([
+      ["audio", inbound],
+      ["path", { type: "transport", packetsReceived: performance.now(), selectedCandidatePairId: "pair" }],
+      ["pair", { type: "candidate-pair", localCandidateId: "ours" }],
+      ["ours", { type: "local-candidate", candidateType: this.relayed ? "relay" : "host" }],
+    ]);
   }
 
   getReceivers() {

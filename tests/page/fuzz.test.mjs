@@ -20,7 +20,7 @@ function generator(state) {
 }
 
 const KEYS = ["connectionId", "message", "from", "type", "payload", "sdp", "candidate", "sdpMid", "sdpMLineIndex", "round",
-  "usernameFragment", "error", "code", "requestId", "reason", "token", "__proto__", "constructor", "toString", "length", ""];
+  "usernameFragment", "error", "code", "requestId", "reason", "token", "iceServers", "urls", "expiresIn", "__proto__", "constructor", "toString", "length", ""];
 const TEXTS = ["", "a=", "offer", "answer", "SDP", "ICE", "BYE", "busy", "\u0000", "\ud800", "🦀", "__proto__", "x".repeat(200), "y".repeat(40_000)];
 const NUMBERS = [0, -0, 1, -1, 1.5, 2 ** 53, 1e308, 1e-320];
 
@@ -44,6 +44,7 @@ function frame(random) {
   const shapes = [
     () => ({ from: "b=", message: { type: "SDP", payload: anything(random) } }),
     () => ({ connectionId: "a=", error: anything(random) }),
+    () => ({ connectionId: "a=", iceServers: [anything(random), { urls: [anything(random), "turn:a"], username: anything(random), credential: "c" }], expiresIn: anything(random) }),
     () => ({ message: "Internal server error", requestId: anything(random) }),
     () => anything(random),
   ];
@@ -66,6 +67,16 @@ function checkFrame(frame) {
       assert.ok(isId(frame.connectionId));
       if (frame.failure !== null) assert.equal(typeof frame.failure.code + typeof frame.failure.message, "stringstring");
       return;
+    case "ice-servers": {
+      const { servers, expiresIn, failure } = frame.answer;
+      assert.ok(isId(frame.connectionId) && expiresIn >= 0 && expiresIn <= 86_400 && servers.length <= 10);
+      assert.ok(failure === null || typeof failure.code === "string");
+      for (const { urls, username, credential } of servers) {
+        assert.ok(urls.length > 0 && urls.every((url) => /^(stuns?|turns?):[^/?\s]/.test(url)));
+        assert.equal(typeof username + typeof credential, "stringstring");
+      }
+      return;
+    }
     case "relayed":
       assert.ok(isId(frame.from));
       assert.equal(typeof frame.type, "string");
@@ -110,5 +121,5 @@ test(`no frame throws, and what comes through is checked (FUZZ_SEED=${seed} FUZZ
     }
   }
   assert.equal(Object.prototype.sdp, undefined, "no prototype was touched");
-  if (cases >= 1_000) assert.deepEqual([...kinds].sort(), ["answer", "ignored", "relayed", "service"], "every kind of frame was met");
+  if (cases >= 1_000) assert.deepEqual([...kinds].sort(), ["answer", "ice-servers", "ignored", "relayed", "service"], "every kind of frame was met");
 });

@@ -12,6 +12,10 @@ export class Page {
   chats = [];
   mediaError = null;
   peerError = null;
+  /** The peer connections that were to get new credentials. */
+  renewals = [];
+  hasCredentials = false;
+  renewalDelay = null;
 
   constructor(id) {
     this.id = id;
@@ -26,11 +30,15 @@ export class Page {
         this.streams.push(new FakeStream("audio", "video"));
         return { stream: this.streams.at(-1), shortage: null };
       },
-      preparePeer: async () => () => {
-        if (this.peerError !== null) throw this.peerError;
-        this.peers.push(new FakePeer());
-        return this.peers.at(-1);
-      },
+      preparePeers: async () => ({
+        create: () => {
+          if (this.peerError !== null) throw this.peerError;
+          this.peers.push(new FakePeer());
+          return this.peers.at(-1);
+        },
+        renew: async (peer) => Boolean(this.renewals.push(peer)) && this.hasCredentials,
+        renewalDelay: () => this.renewalDelay,
+      }),
       onChange: ({ state }) => state !== this.states.at(-1) && this.states.push(state),
     });
   }

@@ -216,3 +216,67 @@ test("a stranger without the proof does not take the peer's place", async () => 
   for (const payload of [null, {}, { token: null }]) plain.call.receiveRebind(payload, "c=");
   assert.equal(plain.call.view.peer, "b=");
 });
+
+/** Two pages in a call that goes over a TURN server, whose credentials end. */
+async function relayed() {
+  const pages = [new Page("a="), new Page("b=")];
+  for (const page of pages) Object.assign(page, { renewalDelay: 450_000, hasCredentials: true });
+  const [caller, callee] = pages;
+  caller.call.call("b=");
+  await deliver(...pages);
+  callee.call.accept();
+  await deliver(...pages);
+  for (const { peers } of pages) {
+    peers[0].relayed = true;
+    peers[0].become("connected");
+  }
+  return pages;
+}
+
+test("a relayed call moves to new credentials before the old ones end, once for both sides", async () => {
+  const pages = await relayed();
+  const [caller, callee] = pages;
+  assert.deepEqual(pages.map(({ renewals }) => renewals.length), [0, 0], "what a call begins with is fresh");
+  // Nothing arrives here, which is another story: something does.
+  for (let second = 0; second < 450; second += 1) {
+    for (const { peers } of pages) peers[0].received += 1;
+    await Promise.all(pages.map(({ clock }) => clock.advance(1_000)));
+  }
+  await deliver(...pages);
+  assert.deepEqual([caller.peers[0].restarts, callee.peers[0].restarts], [1, 0]);
+  assert.deepEqual([caller.renewals, callee.renewals], [[caller.peers[0]], [callee.peers[0]]], "who answers gathers anew, too");
+  assert.deepEqual(pages.map(({ state, peers }) => [state, peers.length]), [["connected", 1], ["connected", 1]]);
+  // The callee's own turn was put off by that.
+  for (let second = 0; second < 100; second += 1) {
+    for (const { peers } of pages) peers[0].received += 1;
+    await Promise.all(pages.map(({ clock }) => clock.advance(1_000)));
+  }
+  assert.equal(callee.peers[0].restarts, 0);
+});
+
+test("a call by a direct path, or one for which there are no new credentials, is left as it is", async () => {
+  for (const change of [{ direct: true }, { hasCredentials: false }]) {
+    const pages = await relayed();
+    const [caller] = pages;
+    caller.peers[0].relayed = !change.direct;
+    caller.hasCredentials = change.hasCredentials ?? true;
+    caller.outbox.length = 0;
+    for (let second = 0; second < 450; second += 1) {
+      for (const { peers } of pages) peers[0].received += 1;
+      await Promise.all(pages.map(({ clock }) => clock.advance(1_000)));
+    }
+    await settled();
+    assert.deepEqual([caller.renewals.length, caller.peers[0].restarts, caller.sent("SDP")], [1, 0, []]);
+  }
+});
+
+test("an interrupted call gets credentials before it looks for a new path", async () => {
+  const pages = await relayed();
+  const [caller] = pages;
+  for (const { peers } of pages) peers[0].become("failed");
+  await Promise.all(pages.map(({ clock }) => clock.advance(100)));
+  assert.deepEqual([caller.renewals.length, caller.peers[0].restarts], [1, 1]);
+  caller.call.hangUp();
+  await caller.clock.advance(1_000_000);
+  assert.equal(caller.renewals.length, 1, "nothing is renewed for a call that is over");
+});

@@ -7,7 +7,7 @@ function start() {
   const clock = new FakeClock();
   const sockets = [];
   const quiet = { now: true };
-  const seen = { statuses: [], relayed: [], failures: [] };
+  const seen = { statuses: [], relayed: [], failures: [], ice: [] };
   const signaling = new Signaling({
     open: () => (sockets.push(new FakeSocket()), sockets.at(-1)),
     clock,
@@ -15,6 +15,7 @@ function start() {
     onStatus: (status) => seen.statuses.push(status),
     onRelayed: (...message) => seen.relayed.push(message),
     onFailure: (failure) => seen.failures.push(failure),
+    onIceServers: (answer) => seen.ice.push(answer),
     mayRenew: () => quiet.now,
   });
   signaling.connect();
@@ -44,6 +45,14 @@ test("relayed messages, failures and service errors reach their handlers; empty 
     { code: "peer_gone", message: "gone" },
     { code: "service", message: "Internal server error (r=)" },
   ]);
+});
+
+test("ice servers reach their handler, and that there are none is no failure of a message", () => {
+  const { sockets: [socket], ice, failures, statuses } = start();
+  socket.open();
+  socket.receive({ connectionId: "a=", iceServers: [], expiresIn: 0, error: { code: "throttled", message: "later" } });
+  assert.deepEqual(ice, [{ servers: [], expiresIn: 0, failure: { code: "throttled", message: "later" } }]);
+  assert.deepEqual([failures, statuses], [[], [{ name: "open", connectionId: "a=" }]]);
 });
 
 test("an idle socket is kept alive more often than every 10 minutes", async () => {

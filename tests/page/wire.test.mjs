@@ -18,6 +18,21 @@ test("frames of the relay, the other side and the service are told apart", () =>
   assert.deepEqual(frame({ message: "Forbidden" }), { kind: "service", message: "Forbidden", requestId: "" });
 });
 
+test("ice servers are copied, capped, and such that a browser takes all of them", () => {
+  const server = { urls: ["turn:turn.example:3478?transport=udp", "turns:[2001:db8::1]"], username: "1:x", credential: "c" };
+  const answer = (iceServers, more) => frame({ connectionId: "a=", iceServers, expiresIn: 600, ...more });
+  assert.deepEqual(answer([server]), {
+    kind: "ice-servers", connectionId: "a=", answer: { servers: [server], expiresIn: 600, failure: null },
+  });
+  const odd = ["http://a", "turn:", "turn:a b", "turn:a?transport=sctp", "turn://a", 7, "turn:" + "a".repeat(2_000)];
+  assert.deepEqual(answer([{ ...server, urls: [...odd, "turn:a"] }]).answer.servers, [{ ...server, urls: ["turn:a"] }]);
+  assert.deepEqual(answer([null, 7, {}, { ...server, urls: odd }, { ...server, credential: undefined }]).answer.servers, []);
+  assert.equal(answer(Array(50).fill(server)).answer.servers.length, 10);
+  const refused = answer([], { expiresIn: "x", error: { code: "throttled", message: "later" } });
+  assert.deepEqual(refused.answer, { servers: [], expiresIn: 0, failure: { code: "throttled", message: "later" } });
+  assert.equal(frame({ connectionId: "a=", iceServers: true }).kind, "answer");
+});
+
 test("a message that looks like a service error is still a message when it comes from somebody", () => {
   assert.deepEqual(frame({ message: "Internal server error", from: "b=" }), { kind: "ignored" });
 });

@@ -175,6 +175,19 @@ impl Relay {
         Self::start_with(connections, &endpoint).await
     }
 
+    /// A relay that has TURN servers and reads their secret from here; the other services are at the same place.
+    pub(crate) async fn start_with_turn(secret_from: &str) -> Self {
+        let connections = Connections::start().await;
+        let endpoint = format!("http://127.0.0.1:{}", connections.port);
+        let turn = [
+            ("TURN_URLS", "turn:turn.example:3478?transport=udp turns:turn.example:5349"),
+            ("TURN_SECRET_FROM", secret_from),
+            ("TURN_SECRET_ENDPOINT", endpoint.as_str()),
+            ("TURN_LIFE_SECONDS", "600"),
+        ];
+        Self::start_in(connections, &endpoint, &turn).await
+    }
+
     /// A relay whose `@connections` is a port that nobody listens on.
     pub(crate) async fn start_without_connections() -> Self {
         let port = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address").port();
@@ -182,10 +195,15 @@ impl Relay {
     }
 
     async fn start_with(connections: Connections, endpoint: &str) -> Self {
+        Self::start_in(connections, endpoint, &[]).await
+    }
+
+    async fn start_in(connections: Connections, endpoint: &str, environment: &[(&str, &str)]) -> Self {
         let (events, pending) = mpsc::unbounded_channel();
         let (answered, answers) = mpsc::unbounded_channel();
         let runtime_api = runtime_api(pending, answered).await;
-        let mut child = command(endpoint, &runtime_api).spawn().expect("bootstrap starts");
+        let mut child =
+            command(endpoint, &runtime_api).envs(environment.iter().copied()).spawn().expect("bootstrap starts");
         let stdout = child.stdout.take().expect("piped");
         Self { connections, events, answers, child, stdout }
     }

@@ -20,7 +20,7 @@ use super::fault::{LATE, Strike};
 use super::shape;
 use crate::artifact::{Architecture, Artifact};
 use crate::aws::clients::{Access, Clients};
-use crate::config::{Config, PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling};
+use crate::config::{Config, PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling, TurnServers};
 use crate::diagnostics::Diagnostic;
 use crate::engine::plan::{Action, Goal};
 use crate::events::Events;
@@ -70,6 +70,7 @@ impl Rig {
             relay: RelaySettings::default(),
             role: RoleSettings::default(),
             ice_servers: Vec::new(),
+            turn: None,
             throttling: Throttling::default(),
             tagging: Tagging {
                 user: [("team".to_owned(), "blue".to_owned())].into(),
@@ -98,6 +99,11 @@ impl Rig {
             user: [("team".to_owned(), "red".to_owned()), ("Cost Center".to_owned(), "7".to_owned())].into(),
             expires: Some("2100-02-01T00:00:00Z".parse().unwrap()),
         };
+        self.config.turn = Some(TurnServers {
+            urls: vec!["turn:turn.test".parse().unwrap()],
+            secret: "ssm:/turn/secret".parse().unwrap(),
+            life_s: 600,
+        });
     }
 
     /// The settings, the page and the relay that the rig began with.
@@ -106,6 +112,7 @@ impl Rig {
         self.relay = relay("one");
         self.config.relay = RelaySettings::default();
         self.config.throttling = Throttling::default();
+        self.config.turn = None;
     }
 
     /// What somebody might do by hand to whatever takes no settings.

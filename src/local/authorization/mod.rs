@@ -1,4 +1,5 @@
-//! Whether the deployer may make a call: the policy that the local AWS was given, evaluated as AWS does.
+//! Whether the deployer may make a call: the policy that the local AWS was given, evaluated as AWS does. And whether a function may:
+//! what its role's policies say.
 //!
 //! What each operation needs is in [`needs`]: AWS's Service Authorization Reference for the operations of the local AWS. It knows
 //! nothing of the product's own table of permissions, or the one could not prove the other.
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 use super::answer::{self, Answer, AwsError};
 use super::call::{Call, Principal, Service};
 use super::iam::policy::{self, PolicyKind};
-use super::iam::{Context, Decision};
+use super::iam::{self, Context, Decision};
 use super::world::World;
 use super::{dispatch, xml};
 
@@ -77,7 +78,7 @@ impl Denial {
     fn error(&self, call: &Call, operation: &str) -> AwsError {
         let (status, code) = match call.service {
             Service::S3 | Service::Iam | Service::Sts => (StatusCode::FORBIDDEN, "AccessDenied"),
-            Service::Logs => (StatusCode::BAD_REQUEST, "AccessDeniedException"),
+            service if service.is_aws_json() => (StatusCode::BAD_REQUEST, "AccessDeniedException"),
             _ => (StatusCode::FORBIDDEN, "AccessDeniedException"),
         };
         // CloudWatch Logs has words of its own for this one.
@@ -100,6 +101,9 @@ fn decide(document: &Value, need: &Need) -> Decision {
 
 /// The refusal of a call that the deployer's policy does not allow. Nothing is refused where there is no policy.
 pub(super) fn refuse(world: &World, call: &Call) -> Option<Answer> {
+    if matches!(call.principal, Principal::RoleSession { .. }) {
+        return refuse_function(world, call);
+    }
     let document = applicable(world, call)?;
     let operation = dispatch::operation(call)?.name;
     let Some(needs) = needs::of(world, call, operation) else {
@@ -117,6 +121,21 @@ pub(super) fn refuse(world: &World, call: &Call) -> Option<Answer> {
         _ if call.service == Service::S3 && call.method == Method::HEAD => answer::empty(StatusCode::FORBIDDEN),
         _ => answer::error(call.service, &denial.error(call, operation), &call.request_id),
     })
+}
+
+/// The refusal of a call that a function's role does not allow. Who may post to a connection is decided where it is known.
+fn refuse_function(world: &World, call: &Call) -> Option<Answer> {
+    if matches!(call.service, Service::ExecuteApi | Service::Sts) {
+        return None;
+    }
+    let operation = dispatch::operation(call)?.name;
+    let denial = needs::of(world, call, operation)?.into_iter().find_map(|need| {
+        match iam::is_allowed(world, &world.state(), &call.principal, &need.action, &need.resource) {
+            Decision::Allowed => None,
+            decision => Some(Denial { need, decision }),
+        }
+    })?;
+    Some(answer::error(call.service, &denial.error(call, operation), &call.request_id))
 }
 
 /// What of an answer the deployer may not see. GetFunction leaves the tags out for callers without `lambda:ListTags`.

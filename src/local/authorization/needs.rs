@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::super::apigateway;
 use super::super::call::{Call, Service};
 use super::super::iam::Context;
+use super::super::secrets;
 use super::super::world::World;
 use super::Need;
 
@@ -20,6 +21,11 @@ pub(super) fn of(world: &World, call: &Call, operation: &str) -> Option<Vec<Need
         Service::Iam => iam(world, account, call, operation),
         Service::Lambda => Some(lambda(account, call, operation)),
         Service::Logs => Some(logs(account, call, operation)),
+        Service::Ssm => {
+            let name = json_body(call)["Name"].as_str().unwrap_or_default().to_owned();
+            Some(vec![need(format!("ssm:{operation}"), secrets::parameter_arn(account.region, account.id, &name))])
+        }
+        Service::SecretsManager => Some(secrets_manager(world, account, call, operation)),
         Service::ApiGateway => Some(api_gateway(world, account, call, operation)),
         Service::ExecuteApi => {
             let path = call.path.trim_start_matches("/_aws/execute-api/").replacen("/@connections", "", 1);
@@ -260,6 +266,18 @@ fn logs(account: Account<'_>, call: &Call, operation: &str) -> Vec<Need> {
         ],
         _ => vec![need(action, format!("{group}:log-stream:"))],
     }
+}
+
+/// Authorised on the full ARN. What is not there has no suffix, so that no policy for one with a suffix allows it.
+fn secrets_manager(world: &World, account: Account<'_>, call: &Call, operation: &str) -> Vec<Need> {
+    let body = json_body(call);
+    let name = body["SecretId"].as_str().or(body["Name"].as_str()).unwrap_or_default();
+    let arn = match world.state().secrets.secret_arn(name) {
+        Some(arn) => arn.to_owned(),
+        None if name.starts_with("arn:") => name.to_owned(),
+        None => format!("{}:secret:{name}", account.arn("secretsmanager")),
+    };
+    vec![need(format!("secretsmanager:{operation}"), arn)]
 }
 
 /// Actions are HTTP methods, resources are paths (AWS-FACTS D).

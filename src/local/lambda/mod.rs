@@ -241,7 +241,7 @@ fn parse<T: DeserializeOwned>(call: &Call) -> Result<T, Error> {
 }
 
 /// A UUID, as revision and request ids are on Lambda.
-fn new_uuid() -> String {
+pub(crate) fn new_uuid() -> String {
     let text = hex::encode(rand::random::<[u8; 16]>());
     format!("{}-{}-{}-{}-{}", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..])
 }

@@ -5,6 +5,7 @@ mod control_plane;
 pub(crate) mod in_process;
 mod manners;
 mod requests;
+mod secrets;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -136,7 +136,7 @@ pub(super) const MAKE: [(Service, &str, &str, &str, &str); 17] = [
 ];
 
 /// What else can be asked of it.
-pub(super) const ASK: [(Service, &str, &str, &str, &str); 46] = [
+pub(super) const ASK: [(Service, &str, &str, &str, &str); 54] = [
     (Service::Iam, "POST", "/", "GetRole", "RoleName=demo"),
     (Service::Iam, "POST", "/", "ListRoles", "MaxItems=1&Marker=x"),
     (Service::Iam, "POST", "/", "UpdateAssumeRolePolicy", "RoleName=demo&PolicyDocument={TRUST}"),
@@ -188,6 +188,26 @@ pub(super) const ASK: [(Service, &str, &str, &str, &str); 46] = [
         r#"{"logGroupName":"/aws/lambda/demo","orderBy":"LastEventTime"}"#,
     ),
     (Service::Logs, "POST", "/", "DeleteLogGroup", r#"{"logGroupName":"/aws/lambda/demo"}"#),
+    (
+        Service::Ssm,
+        "POST",
+        "/",
+        "PutParameter",
+        r#"{"Name":"/turn/secret","Value":"north","Type":"SecureString","Description":"d","Tags":[{"Key":"k","Value":"v"}]}"#,
+    ),
+    (Service::Ssm, "POST", "/", "PutParameter", r#"{"Name":"/turn/secret","Value":"south","Overwrite":true}"#),
+    (Service::Ssm, "POST", "/", "GetParameter", r#"{"Name":"/turn/secret","WithDecryption":true}"#),
+    (Service::Ssm, "POST", "/", "DeleteParameter", r#"{"Name":"/turn/secret"}"#),
+    (
+        Service::SecretsManager,
+        "POST",
+        "/",
+        "CreateSecret",
+        r#"{"Name":"turn","SecretString":"north","ClientRequestToken":"t"}"#,
+    ),
+    (Service::SecretsManager, "POST", "/", "PutSecretValue", r#"{"SecretId":"turn","SecretString":"south"}"#),
+    (Service::SecretsManager, "POST", "/", "GetSecretValue", r#"{"SecretId":"turn"}"#),
+    (Service::SecretsManager, "POST", "/", "DeleteSecret", r#"{"SecretId":"turn","ForceDeleteWithoutRecovery":true}"#),
     (Service::Lambda, "GET", "/2015-03-31/functions/demo", "", ""),
     (Service::Lambda, "GET", "/2015-03-31/functions?MaxItems=1&Marker=x", "", ""),
     (
@@ -284,6 +304,8 @@ pub(super) fn sent(template: &(Service, &str, &str, &str, &str)) -> Sent {
     match service {
         Service::Iam | Service::Sts => body = format!("Action={operation}&Version=2010-05-08&{body}"),
         Service::Logs => headers.push(("x-amz-target".to_owned(), format!("Logs_20140328.{operation}"))),
+        Service::Ssm => headers.push(("x-amz-target".to_owned(), format!("AmazonSSM.{operation}"))),
+        Service::SecretsManager => headers.push(("x-amz-target".to_owned(), format!("secretsmanager.{operation}"))),
         Service::S3 => headers.push(("content-type".to_owned(), "text/html".to_owned())),
         _ => {}
     }

@@ -19,13 +19,18 @@ proptest! {
     #![proptest_config(cases(500))]
 
     #[test]
-    fn the_module_says_what_was_meant_and_ends_no_script(url in text(), servers in prop::collection::vec(text(), 0..4)) {
-        let module = config_module(&url, &[IceServer { urls: servers.clone() }]);
+    fn the_module_says_what_was_meant_and_ends_no_script(
+        url in text(),
+        servers in prop::collection::vec(text(), 0..4),
+        on_demand: bool,
+    ) {
+        let module = config_module(&url, &[IceServer { urls: servers.clone() }], on_demand);
         let literal = module.strip_prefix("export default Object.freeze(").and_then(|rest| rest.strip_suffix(");\n"));
         let literal = literal.ok_or_else(|| TestCaseError::fail(module.clone()))?;
         let settings: Value = serde_json::from_str(literal).map_err(|error| TestCaseError::fail(error.to_string()))?;
         prop_assert_eq!(&settings["websocketUrl"], &Value::from(url));
         prop_assert_eq!(&settings["iceServers"][0]["urls"], &Value::from(servers));
+        prop_assert_eq!(settings.get("iceServersOnDemand"), on_demand.then_some(&Value::Bool(true)));
         prop_assert!(!module.contains('<') && module.lines().count() == 1, "{}", module);
     }
 }

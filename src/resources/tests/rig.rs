@@ -92,6 +92,7 @@ impl Rig {
             relay: RelaySettings::default(),
             role: RoleSettings::default(),
             ice_servers: default_ice_servers(),
+            turn: None,
             throttling: Throttling::default(),
             tagging: Tagging { user: [("team".to_owned(), "blue".to_owned())].into(), expires: None },
         };

@@ -1,0 +1,141 @@
+//! Calls that have no direct path: everything goes over a real TURN server, with credentials from the relay.
+
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use crate::conversation::connect;
+use crate::driver::{Browser, Settings};
+use crate::page::Page;
+use crate::site::Deployment;
+use crate::turn_server::{SECRET, TurnServer};
+use crate::{FRAMES, Outcome, assert_both_play};
+
+/// Credentials that expire several times in a test.
+const SHORT: &str = "16";
+const LONG: &str = "600";
+
+/// Notes the user names under which the page's peer connections were to use TURN servers.
+const NOTE_CREDENTIALS: &str = "
+    window.usernames = [];
+    const note = ({ iceServers }) => {
+        for (const { username } of iceServers) if (username !== undefined) window.usernames.push(username);
+    };
+    const Counted = window.RTCPeerConnection;
+    window.RTCPeerConnection = class extends Counted {
+        constructor(configuration) { super(configuration); note(configuration); }
+        setConfiguration(configuration) { super.setConfiguration(configuration); note(configuration); }
+    };";
+
+/// Calls back with the types of the two candidates in use, and the port of ours on the TURN server.
+const PATH: &str = "
+    const done = arguments[arguments.length - 1];
+    latestPeer().getStats().then((stats) => {
+        const transport = [...stats.values()].find(({ type }) => type === 'transport');
+        const pair = stats.get(transport.selectedCandidatePairId);
+        const [ours, theirs] = [stats.get(pair.localCandidateId), stats.get(pair.remoteCandidateId)];
+        done([ours.candidateType, theirs.candidateType, ours.port]);
+    });";
+
+/// A local AWS that keeps the secret, with a stack in it that knows the TURN server.
+struct Place {
+    stack: Deployment,
+    _aws: Deployment,
+}
+
+impl Place {
+    fn with(server: &TurnServer, life: &str) -> Outcome<Self> {
+        let aws = Deployment::local_aws()?;
+        let put = Command::new(crate::driver::find_program("AWS_CLI", &["aws"])?)
+            .args(["--endpoint-url", &aws.url, "ssm", "put-parameter", "--name", "/turn/secret"])
+            .args(["--type", "SecureString", "--value", SECRET])
+            .envs([
+                ("AWS_ACCESS_KEY_ID", "local"),
+                ("AWS_SECRET_ACCESS_KEY", "local"),
+                ("AWS_DEFAULT_REGION", "us-east-1"),
+            ])
+            .stdin(Stdio::null())
+            .output()?;
+        if !put.status.success() {
+            return Err(format!("the AWS CLI: {}", String::from_utf8_lossy(&put.stderr)).into());
+        }
+        let port = aws.url.rsplit(':').next().unwrap_or_default();
+        let url = server.url();
+        let turn = ["--turn-url", &url, "--turn-secret-from", "ssm:/turn/secret", "--turn-life", life];
+        let stack = Deployment::start(&[&["--port", port, "--stun", "none"][..], &turn].concat())?;
+        Ok(Self { stack, _aws: aws })
+    }
+
+    /// A page whose address the other one must not learn.
+    async fn open(&self) -> Outcome<Page> {
+        let page = Page::open(Browser::start(Settings::default()).await?, &self.stack.url).await?;
+        page.evaluate(NOTE_CREDENTIALS, vec![]).await?;
+        page.connection_id().await?;
+        page.wait_until("!document.getElementById('privacy').hidden").await?;
+        page.evaluate("document.getElementById('hideAddress').checked = true", vec![]).await?;
+        Ok(page)
+    }
+
+    async fn connected(&self) -> Outcome<(Page, Page)> {
+        let (one, other) = tokio::try_join!(self.open(), self.open())?;
+        connect(&one, &other).await?;
+        assert_both_play(&one, &other).await?;
+        Ok((one, other))
+    }
+}
+
+/// The port of ours on the TURN server, over which the call goes.
+async fn relayed_port(page: &Page) -> Outcome<Value> {
+    let path = page.evaluate_later(PATH, vec![]).await?;
+    assert_eq!((&path[0], &path[1]), (&"relay".into(), &"relay".into()), "{path}");
+    Ok(path[2].clone())
+}
+
+#[tokio::test]
+async fn a_call_without_a_direct_path_goes_over_the_turn_server_and_moves_to_new_credentials() -> Outcome {
+    let server = TurnServer::start()?;
+    let place = Place::with(&server, SHORT)?;
+    let (one, other) = place.connected().await?;
+    let first = (relayed_port(&one).await?, relayed_port(&other).await?);
+
+    // Long enough for what the call began with to have expired: the third user name comes with the second renewal.
+    for page in [&one, &other] {
+        page.wait_until("new Set(window.usernames).size >= 3").await?;
+        page.wait_until("Number(window.usernames[0].split(':')[0]) * 1000 < Date.now()").await?;
+    }
+    for page in [&one, &other] {
+        assert_eq!(page.state().await?, "connected");
+        page.wait_for_decoded_frames(FRAMES).await?;
+    }
+    let last = (relayed_port(&one).await?, relayed_port(&other).await?);
+    assert!(first.0 != last.0 && first.1 != last.1, "{first:?} {last:?}: still on the first allocation");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_call_resumes_when_the_turn_server_was_gone() -> Outcome {
+    let mut server = TurnServer::start()?;
+    let place = Place::with(&server, LONG)?;
+    let (one, other) = place.connected().await?;
+    server.kill();
+    tokio::try_join!(one.wait_for_state("reconnecting"), other.wait_for_state("reconnecting"))?;
+    server.run()?;
+    assert_both_play(&one, &other).await?;
+    relayed_port(&one).await?;
+    relayed_port(&other).await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_its_turn_server_a_hidden_call_says_that_there_is_no_path() -> Outcome {
+    let mut server = TurnServer::start()?;
+    let place = Place::with(&server, LONG)?;
+    server.kill();
+    let (one, other) = tokio::try_join!(place.open(), place.open())?;
+    one.call(&other.value("localConnectionId").await?).await?;
+    other.wait_for_state("ringing").await?;
+    other.press("accept").await?;
+    tokio::try_join!(one.wait_for_state("ended"), other.wait_for_state("ended"))?;
+    assert_eq!(one.end_reason().await?, "no-path");
+    Ok(())
+}
