@@ -33,7 +33,7 @@ pub(super) fn config(
         },
         role: role(&content.role),
         ice_servers: ice_servers(&content.stun),
-        turn: turn(&content.turn),
+        turn: turn(&content.turn)?,
         throttling: Throttling { rate: content.throttle_rate, burst: content.throttle_burst },
         ..bare(stack)
     })
@@ -99,9 +99,21 @@ pub(super) fn target(place: &PlaceOptions) -> Target {
     }
 }
 
-fn turn(options: &TurnOptions) -> Option<TurnServers> {
-    let secret = options.turn_secret_from.clone()?;
-    Some(TurnServers { urls: options.turn_url.clone(), secret, life_s: options.turn_life })
+/// On the command line each asks for the other; in the environment and in a file nothing does.
+fn turn(options: &TurnOptions) -> Result<Option<TurnServers>, Diagnostic> {
+    let urls = options.turn_url.clone();
+    match options.turn_secret_from.clone() {
+        Some(secret) if !urls.is_empty() => Ok(Some(TurnServers { urls, secret, life_s: options.turn_life })),
+        None if urls.is_empty() => Ok(None),
+        secret => Err(Diagnostic::new(
+            Code::InvalidInput,
+            match secret {
+                Some(_) => "a secret for TURN servers is set, and no TURN server",
+                None => "TURN servers are set, and nothing that says where their secret is",
+            },
+            "set --turn-url and --turn-secret-from together, or neither; 'webrtc-aws config' shows what is set where",
+        )),
+    }
 }
 
 fn ice_servers(choices: &[StunChoice]) -> Vec<IceServer> {
@@ -125,5 +137,19 @@ mod tests {
         assert_eq!(ice_servers(&[url("none")]), []);
         let given = ice_servers(&[url("stun:a.test"), url("stuns:b.test:5349")]);
         assert_eq!(given, [IceServer { urls: vec!["stun:a.test".into(), "stuns:b.test:5349".into()] }]);
+    }
+
+    #[test]
+    fn turn_servers_come_with_the_place_of_their_secret_or_not_at_all() {
+        let options = |url: Option<&str>, secret: Option<&str>| TurnOptions {
+            turn_url: url.map(|url| url.parse().unwrap()).into_iter().collect(),
+            turn_secret_from: secret.map(|secret| secret.parse().unwrap()),
+            turn_life: 600,
+        };
+        let (url, secret) = (Some("turn:turn.test"), Some("ssm:/turn/secret"));
+        assert!(turn(&options(None, None)).unwrap().is_none());
+        assert!(turn(&options(url, secret)).unwrap().is_some());
+        assert_eq!(turn(&options(url, None)).unwrap_err().code, Code::InvalidInput);
+        assert_eq!(turn(&options(None, secret)).unwrap_err().code, Code::InvalidInput);
     }
 }

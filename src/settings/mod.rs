@@ -145,6 +145,7 @@ fn resolved(given: &ArgMatches, layers: &[Layer]) -> Vec<Resolved> {
 /// As it would stand in a file.
 fn value(kind: Kind, mut raw: Vec<String>) -> Value {
     match kind {
+        Kind::List if raw.is_empty() => Value::Null,
         Kind::List => raw.into(),
         Kind::Table if raw.is_empty() => Value::Null,
         Kind::Table => raw.iter().filter_map(|entry| entry.split_once('=')).map(|(key, value)| (key, value)).collect(),

@@ -211,6 +211,9 @@ fn limits(key: &str) -> Value {
         "stun" => {
             json!({ "minItems": 1, "items": { "type": "string", "pattern": "^(none|stuns?:[A-Za-z0-9._:\\[\\]-]+)$" } })
         }
+        "turn-url" => json!({ "minItems": 1, "items": { "type": "string", "pattern": "^turns?:" } }),
+        "turn-secret-from" => json!({ "pattern": "^(ssm|secretsmanager):." }),
+        "turn-life" => json!({ "minimum": 10, "maximum": 86_400 }),
         "arch" => json!({ "enum": ["x86_64", "arm64"] }),
         "memory" => json!({ "minimum": 128, "maximum": 10_240 }),
         "timeout" => json!({ "minimum": 1, "maximum": 29 }),
@@ -292,6 +295,8 @@ fn example_value(key: &str) -> &'static str {
         "region" => "\"eu-central-1\"",
         "profile" => "\"work\"",
         "client" => "\"page\"",
+        "turn-url" => "[\"turn:turn.example.org:3478?transport=udp\"]",
+        "turn-secret-from" => "\"ssm:/turn/secret\"",
         "permissions-boundary" => "\"arn:aws:iam::123456789012:policy/limit\"",
         other => panic!("an example of {other}?"),
     }
