@@ -50,7 +50,7 @@ fn every_option_that_is_named_exists() {
     let rows = table(&readme, "| option | meaning |");
     assert!(!rows.is_empty());
     // Outside of the table too; cargo's and the AWS CLI's own options apart.
-    let others = ["--path", "--endpoint-url"];
+    let others = ["--path", "--endpoint-url", "--name", "--type", "--value"];
     let named: BTreeSet<&str> = readme
         .split(|c: char| !(c.is_ascii_alphanumeric() || c == '-'))
         .filter(|word| {
