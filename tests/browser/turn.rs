@@ -120,7 +120,10 @@ async fn a_call_resumes_when_the_turn_server_was_gone() -> Outcome {
     server.kill();
     tokio::try_join!(one.wait_for_state("reconnecting"), other.wait_for_state("reconnecting"))?;
     server.run()?;
-    assert_both_play(&one, &other).await?;
+    tokio::try_join!(one.wait_for_state("connected"), other.wait_for_state("connected"))?;
+    for page in [&one, &other] {
+        page.wait_for_decoded_frames(FRAMES).await?;
+    }
     relayed_port(&one).await?;
     relayed_port(&other).await?;
     Ok(())
