@@ -1,6 +1,12 @@
 //! The gateway under arbitrary bytes: handshakes and frames that no client sends. The server answers or closes as AWS would, and
 //! nobody else notices. A failing connection is shown with its bytes; `FUZZ_SEED` repeats a run, `FUZZ_CASES` makes it longer.
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic, reason = "a test file is no interface, and may fail")]
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::print_stdout,
+    reason = "a test file is no interface, may fail, and says its seed"
+)]
 
 mod deployed;
 
