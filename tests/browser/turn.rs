@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use crate::conversation::connect;
+use crate::counts::share_of;
 use crate::driver::{Browser, Settings};
 use crate::page::Page;
 use crate::site::Deployment;
@@ -14,6 +15,8 @@ use crate::{FRAMES, Outcome, assert_both_play};
 /// Credentials that expire several times in a test.
 const SHORT: &str = "16";
 const LONG: &str = "600";
+
+const RESUMED: u32 = 5;
 
 /// Notes the user names under which the page's peer connections were to use TURN servers.
 const NOTE_CREDENTIALS: &str = "
@@ -112,8 +115,16 @@ async fn a_call_without_a_direct_path_goes_over_the_turn_server_and_moves_to_new
     Ok(())
 }
 
+/// Not yet every time, and why is not known: 16 of 20 did, mostly on a busy machine. `WEBRTC_AWS_TEST_COUNTS=full` tries it.
 #[tokio::test]
 async fn a_call_resumes_when_the_turn_server_was_gone() -> Outcome {
+    for _ in 0..share_of(RESUMED) {
+        resume().await?;
+    }
+    Ok(())
+}
+
+async fn resume() -> Outcome {
     let mut server = TurnServer::start()?;
     let place = Place::with(&server, LONG)?;
     let (one, other) = place.connected().await?;
