@@ -97,6 +97,11 @@ impl Patterns {
         Self { region: Region(ANY.to_owned()), ..self.clone() }.role_by_name()
     }
 
+    /// The same of a role that is there.
+    pub(crate) fn listed_role(&self) -> String {
+        Self { region: Region(ANY.to_owned()), ..self.clone() }.role()
+    }
+
     fn role_below(&self, path: &RolePath) -> String {
         let (partition, account) = (&self.partition, &self.account);
         format!("arn:{partition}:iam::{account}:role{path}webrtc-aws-{}-{}", self.stacks, self.region)

@@ -80,6 +80,8 @@ pub(crate) enum Scope {
     LogGroups,
     /// All APIs: an API is found by its tag among them.
     Apis,
+    /// The list of them, which has their tags in it.
+    ApiList,
     NewApi,
     /// The tags of what is created with tags (AWS-FACTS D).
     ApiTags,
@@ -100,6 +102,8 @@ pub(crate) enum Scope {
     Caller,
     /// The stack's role, wherever its relay runs; a role of a stack that is called like it and a bit more may look the same.
     RoleInAnyRegion,
+    /// The same of a role that a list has shown, so that it is there.
+    ListedRole,
 }
 
 impl Scope {
@@ -117,6 +121,7 @@ impl Scope {
             Self::LogGroup => "LogGroup",
             Self::LogGroups => "FindLogGroup",
             Self::Apis => "FindApi",
+            Self::ApiList => "ListApis",
             Self::NewApi => "CreateTaggedApi",
             Self::ApiTags => "TagsOfNewApi",
             Self::ApiTagging => "TagNewApi",
@@ -128,6 +133,7 @@ impl Scope {
             Self::AccountSettings => "ReadAccountSettings",
             Self::Caller => "AskAboutCaller",
             Self::RoleInAnyRegion => "FindRoleInAnyRegion",
+            Self::ListedRole => "ReadRoleInAnyRegion",
         }
     }
 
@@ -143,7 +149,7 @@ impl Scope {
             Self::LogGroup => vec![format!("{}:*", of.log_group())],
             Self::LogGroups => vec![format!("{}:*", of.log_groups())],
             Self::Apis => paths(&["/apis", "/apis/*"]),
-            Self::NewApi => paths(&["/apis"]),
+            Self::NewApi | Self::ApiList => paths(&["/apis"]),
             // `/tags`, `/tags/ARN`, and the ARN within the ARN that people were refused.
             Self::ApiTags => paths(&["*/tags*"]),
             Self::ApiTagging => paths(&["/apis", "/apis/*"]),
@@ -165,6 +171,7 @@ impl Scope {
             Self::OtherRegions | Self::Functions | Self::AccountSettings => vec![ANY.to_owned()],
             Self::Caller => vec![of.anybody()],
             Self::RoleInAnyRegion => of.role_in_any_region(),
+            Self::ListedRole => vec![of.listed_role()],
         }
     }
 }

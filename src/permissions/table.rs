@@ -2,9 +2,9 @@
 //! any single one some command fails and names the action, or, in `OtherRegions`, says what it did not look at.
 
 use super::Scope::{
-    self, AccountSettings, Api, ApiParts, ApiTagging, ApiTags, Apis, Bucket, Caller, Function, Functions, LogGroup,
-    LogGroupTags, LogGroups, NewApi, NewApiParts, Objects, OtherRegions, PassedRole, Role, RoleByName, RoleInAnyRegion,
-    RoleRights, SuperfluousApiParts,
+    self, AccountSettings, Api, ApiList, ApiParts, ApiTagging, ApiTags, Apis, Bucket, Caller, Function, Functions,
+    ListedRole, LogGroup, LogGroupTags, LogGroups, NewApi, NewApiParts, Objects, OtherRegions, PassedRole, Role,
+    RoleByName, RoleInAnyRegion, RoleRights, SuperfluousApiParts,
 };
 use super::{Permission, Purpose, When};
 
@@ -14,7 +14,8 @@ const READERS: &[Purpose] = &[Purpose::ReadOnly, Purpose::Logs];
 const EVERYBODY_AND_LIST: &[Purpose] = &[Purpose::ReadOnly, Purpose::Up, Purpose::Teardown, Purpose::List];
 const LIST: &[Purpose] = &[Purpose::List];
 /// `status` and `teardown`, where they found nothing, and `list`.
-const SEARCHERS: &[Purpose] = &[Purpose::ReadOnly, Purpose::Teardown, Purpose::List];
+const SEARCHERS: &[Purpose] = &[Purpose::ReadOnly, Purpose::Teardown];
+const SEARCHERS_AND_LIST: &[Purpose] = &[Purpose::ReadOnly, Purpose::Teardown, Purpose::List];
 const DOCTOR: &[Purpose] = &[Purpose::Doctor];
 const UP: &[Purpose] = &[Purpose::Up];
 const TEARDOWN: &[Purpose] = &[Purpose::Teardown];
@@ -60,6 +61,7 @@ pub(crate) const TABLE: &[Permission] = &[
     row(Objects, "s3:AbortMultipartUpload", TEARDOWN, &["s3:AbortMultipartUpload"]),
     row(RoleByName, "iam:GetRole", UP, &["iam:GetRole"]),
     row(RoleInAnyRegion, "iam:GetRole", SEARCHERS, &["iam:GetRole"]),
+    row(ListedRole, "iam:GetRole", LIST, &["iam:GetRole"]),
     row(Role, "iam:GetRolePolicy", EVERYBODY, &["iam:GetRolePolicy"]),
     row(Role, "iam:ListRolePolicies", EVERYBODY, &["iam:ListRolePolicies"]),
     row(Role, "iam:ListAttachedRolePolicies", EVERYBODY, &["iam:ListAttachedRolePolicies"]),
@@ -101,10 +103,11 @@ pub(crate) const TABLE: &[Permission] = &[
     row(LogGroup, "logs:TagResource", UP, &["logs:CreateLogGroup"]),
     row(LogGroup, "logs:PutRetentionPolicy", UP, &["logs:PutRetentionPolicy"]),
     row(LogGroup, "logs:DeleteLogGroup", TEARDOWN, &["logs:DeleteLogGroup"]),
+    row(ApiList, "apigateway:GET", LIST, &["apigateway:GetApis"]),
     row(
         Apis,
         "apigateway:GET",
-        EVERYBODY_AND_LIST,
+        EVERYBODY,
         &[
             "apigateway:GetApis",
             "apigateway:GetIntegrations",
@@ -146,8 +149,8 @@ pub(crate) const TABLE: &[Permission] = &[
     row(Api, "apigateway:PATCH", UP, &["apigateway:UpdateApi", "apigateway:UpdateStage"]),
     // In `up`, only where another run made a second API at the same time, or the stage's name changed.
     row(Api, "apigateway:DELETE", WRITERS, &["apigateway:DeleteApi", "apigateway:DeleteStage"]),
-    row(OtherRegions, "s3:ListAllMyBuckets", SEARCHERS, &["s3:ListBuckets"]),
-    row(OtherRegions, "iam:ListRoles", SEARCHERS, &["iam:ListRoles"]),
+    row(OtherRegions, "s3:ListAllMyBuckets", SEARCHERS_AND_LIST, &["s3:ListBuckets"]),
+    row(OtherRegions, "iam:ListRoles", SEARCHERS_AND_LIST, &["iam:ListRoles"]),
     row(AccountSettings, "s3:GetAccountPublicAccessBlock", DOCTOR, &["s3control:GetPublicAccessBlock"]),
     row(AccountSettings, "lambda:GetAccountSettings", DOCTOR, &["lambda:GetAccountSettings"]),
     row(Caller, "iam:SimulatePrincipalPolicy", DOCTOR, &["iam:SimulatePrincipalPolicy"]),

@@ -37,7 +37,7 @@ const EXPIRED: Rules = Rules { older_than: None, expired: true };
 /// A sweep as it would be in so many days.
 async fn sweep_in(days: i64, rig: &Rig, task: &Task, events: Events) -> Ending {
     let run = Run::new(events, Settings::default());
-    let mut ground = rig.ground(&run).await;
+    let mut ground = rig.ground(&run).await.unwrap();
     ground.now = Timestamp::now() + SignedDuration::from_hours(24 * days);
     let target = Place::Aws { region: None, profile: None, endpoint_url: None, gateway: None };
     Box::pin(sweep(&[(target, ground)], task, &run)).await.into()
@@ -66,7 +66,7 @@ fn judged(events: &[Event]) -> BTreeMap<String, (bool, String)> {
 async fn listed(rig: &Rig) -> Vec<FoundStack> {
     let (events, mut said_) = Events::channel();
     let run = Run::new(events, Settings::default());
-    let ground = rig.ground(&run).await;
+    let ground = rig.ground(&run).await.unwrap();
     rig.world.calls().clear();
     let ending = list::show(&[&ground], None, &run).await.unwrap();
     assert!(ending.problem.is_none() && !ending.changed, "{ending:?}");

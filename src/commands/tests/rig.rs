@@ -223,7 +223,7 @@ impl Rig {
     }
 
     pub(super) async fn session<'run>(&self, run: &'run Run) -> Result<Session<'run>, Diagnostic> {
-        Ok(self.ground(run).await.session(self.config.clone(), run))
+        Ok(self.ground(run).await?.session(self.config.clone(), run))
     }
 
     /// The same account, and another stack in it.
@@ -233,14 +233,14 @@ impl Rig {
         Self { world: world.clone(), sdk: sdk.clone(), config, page: page.clone(), relay: relay.clone() }
     }
 
-    pub(super) async fn ground(&self, run: &Run) -> Ground {
+    pub(super) async fn ground(&self, run: &Run) -> Result<Ground, Diagnostic> {
         let place = Place { access: Access::default(), gateway: None, source: None };
-        Ground::with(&self.sdk, &place, run).await.unwrap()
+        Ground::with(&self.sdk, &place, run).await
     }
 
     pub(super) async fn list(&self) -> Result<Ending, Diagnostic> {
         let run = Run::new(Events::discarded(), Settings::default());
-        let mut ending = list::show(&[&self.ground(&run).await], None, &run).await?;
+        let mut ending = list::show(&[&self.ground(&run).await?], None, &run).await?;
         ending.problem.take().map_or(Ok(ending), Err)
     }
 
