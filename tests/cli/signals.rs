@@ -19,8 +19,8 @@ fn up_local_stays_until_ctrl_c_and_that_is_a_success() {
 #[test]
 fn an_interrupted_run_says_what_it_left_and_the_next_one_continues() {
     for (signal, code) in [("TERM", 143), ("INT", 130), ("HUP", 129)] {
-        // Slow enough for the signal to come in the middle, however busy the machine is.
-        let local = Local::start(&["--latency", "250ms"]);
+        // The signal comes in the middle, however busy the machine is.
+        let local = Local::start(&["--fault", "apigateway:CreateStage=latency:8s"]);
         let mut up = local.program(&["up"]).start();
         up.until_any(|event| event["event"] == "step_finished" && event["outcome"] == "done");
         up.signal(signal);
