@@ -198,7 +198,7 @@ fn what_the_readme_says_of_permissions_is_what_the_policy_says() {
     for statement in &all {
         let resources = statement["Resource"].to_string();
         let by_tag = statement["Condition"].to_string().contains("webrtc-aws:stack");
-        let searches = ["FindApi", "FindLogGroup", "FindStackInOtherRegions", "ListFunctions"];
+        let searches = ["FindApi", "ListApis", "FindLogGroup", "FindStackInOtherRegions", "ListFunctions"];
         let searches = searches.contains(&statement["Sid"].as_str().unwrap());
         let parts = resources.contains("/apis/*/") || resources.contains("*/tags*") || statement["Sid"] == "TagNewApi";
         assert!(resources.contains("webrtc-aws-demo") || by_tag || searches || parts, "{statement}");

@@ -67,6 +67,8 @@ fn every_word_of_the_closed_sets_is_in_the_schema() {
         ("/$defs/target/properties/endpoint_from/enum", "src/events.rs", "EndpointSource"),
         ("/$defs/page/properties/shown/enum", "src/events.rs", "PageShown"),
         ("/$defs/policy/properties/kind/enum", "src/events.rs", "PolicyKind"),
+        ("/$defs/finding/properties/subject/enum", "src/doctor/mod.rs", "Subject"),
+        ("/$defs/finding/properties/verdict/enum", "src/doctor/mod.rs", "Verdict"),
         ("/$defs/action/enum", "src/engine/plan.rs", "Action"),
         ("/$defs/resource_status/properties/state/enum", "src/engine/status.rs", "State"),
         ("/$defs/part/enum", "src/fleet/mod.rs", "Part"),

@@ -92,7 +92,11 @@ fn readings(outputs: &Value) -> Outcome<Vec<Reading>> {
             "contains(Policy, 'apigateway.amazonaws.com')",
             json!(true),
         ),
-        ("apigatewayv2 get-apis".into(), "Items[].[ApiId, ProtocolType, Tags]", json!([[api, "WEBSOCKET", tags]])),
+        (
+            "apigatewayv2 get-apis".into(),
+            "Items[].[ApiId, ProtocolType, Tags.\"webrtc-aws:stack\"]",
+            json!([[api, "WEBSOCKET", "demo"]]),
+        ),
         (
             format!("apigatewayv2 get-routes --api-id {api}"),
             "Items[].[RouteKey, RouteResponseSelectionExpression]",
