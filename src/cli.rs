@@ -1,5 +1,6 @@
 //! The command line: clap types only. What they mean is decided in [`crate::commands`].
 
+mod access;
 mod cost;
 mod doctor;
 mod fleet;
@@ -16,14 +17,14 @@ use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
-use url::Url;
 
 use crate::artifact::Architecture;
 use crate::config::{DEFAULT_STUN_SERVERS, RelaySettings, Throttling};
 use crate::local::FaultRule;
-use crate::naming::{GatewayTemplate, RolePath, StackName, StackPattern, StageName};
+use crate::naming::{RolePath, StackName, StackPattern, StageName};
 use crate::permissions::Purpose;
 
+pub(crate) use access::AccessOptions;
 pub(crate) use cost::CostOptions;
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use fleet::{AccountOptions, ListOptions, SweepOptions};
@@ -299,27 +300,8 @@ pub(crate) struct PlaceOptions {
     #[arg(long, value_name = "REGION", value_parser = values::region)]
     pub(crate) region: Option<String>,
 
-    /// The profile of the AWS configuration files; otherwise AWS_PROFILE, or the default chain of credentials
-    #[arg(long, value_name = "NAME", conflicts_with = "local", value_parser = NonEmptyStringValueParser::new())]
-    pub(crate) profile: Option<String>,
-
-    /// Send every AWS call to this http(s) URL: an emulator, e.g. http://127.0.0.1:5013; otherwise AWS_ENDPOINT_URL, or AWS itself
-    #[arg(long, value_name = "URL", value_parser = values::endpoint, conflicts_with = "local")]
-    pub(crate) endpoint_url: Option<Url>,
-
-    /// Where that emulator has its WebSocket APIs: a ws(s) URL with {api} and {stage} in it
-    ///
-    /// Default: /_aws/execute-api/{api}/{stage} below the endpoint. E.g. 'ws://127.0.0.1:5013/_aws/execute-api/{api}/{stage}'.
-    #[arg(long, value_name = "TEMPLATE", conflicts_with = "local")]
-    pub(crate) gateway_url: Option<GatewayTemplate>,
-
-    /// Work on the local AWS of this machine: no account, no credentials, no network
-    #[arg(long)]
-    pub(crate) local: bool,
-
-    /// The local AWS's port on 127.0.0.1; 0 takes a free one, where one is started
-    #[arg(long, value_name = "PORT", default_value_t = LOCAL_PORT)]
-    pub(crate) port: u16,
+    #[command(flatten)]
+    pub(crate) access: AccessOptions,
 }
 
 /// What is deployed.

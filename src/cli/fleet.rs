@@ -1,11 +1,10 @@
 //! Options of the commands that are about many stacks.
 
 use clap::Args;
-use url::Url;
 
-use super::{LOCAL_PORT, PlaceOptions, values};
+use super::{AccessOptions, PlaceOptions, values};
 use crate::lifetime::Age;
-use crate::naming::{GatewayTemplate, StackPattern};
+use crate::naming::StackPattern;
 
 #[derive(Debug, Args)]
 pub(crate) struct ListOptions {
@@ -60,37 +59,13 @@ pub(crate) struct AccountOptions {
     #[arg(long, conflicts_with = "region")]
     pub(crate) all_regions: bool,
 
-    /// The profile of the AWS configuration files; otherwise AWS_PROFILE, or the default chain of credentials
-    #[arg(long, value_name = "NAME", conflicts_with = "local")]
-    pub(crate) profile: Option<String>,
-
-    /// Send every AWS call to this http(s) URL: an emulator, e.g. http://127.0.0.1:5013; otherwise AWS_ENDPOINT_URL, or AWS itself
-    #[arg(long, value_name = "URL", value_parser = values::endpoint, conflicts_with = "local")]
-    pub(crate) endpoint_url: Option<Url>,
-
-    /// Where that emulator has its WebSocket APIs: a ws(s) URL with {api} and {stage} in it
-    #[arg(long, value_name = "TEMPLATE", conflicts_with = "local")]
-    pub(crate) gateway_url: Option<GatewayTemplate>,
-
-    /// Work on the local AWS of this machine: no account, no credentials, no network
-    #[arg(long)]
-    pub(crate) local: bool,
-
-    /// The local AWS's port on 127.0.0.1
-    #[arg(long, value_name = "PORT", default_value_t = LOCAL_PORT)]
-    pub(crate) port: u16,
+    #[command(flatten)]
+    pub(crate) access: AccessOptions,
 }
 
 impl AccountOptions {
     /// The same for one region.
     pub(crate) fn place(&self, region: Option<String>) -> PlaceOptions {
-        PlaceOptions {
-            region,
-            profile: self.profile.clone(),
-            endpoint_url: self.endpoint_url.clone(),
-            gateway_url: self.gateway_url.clone(),
-            local: self.local,
-            port: self.port,
-        }
+        PlaceOptions { region, access: self.access.clone() }
     }
 }

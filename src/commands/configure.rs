@@ -87,14 +87,15 @@ pub(super) fn role(role: &RoleOptions) -> RoleSettings {
 }
 
 pub(super) fn target(place: &PlaceOptions) -> Target {
-    if place.local {
-        Target::Local { port: place.port, region: place.region.clone() }
+    let PlaceOptions { region, access } = place;
+    if access.local {
+        Target::Local { port: access.port, region: region.clone() }
     } else {
         Target::Aws {
-            region: place.region.clone(),
-            profile: place.profile.clone(),
-            endpoint_url: place.endpoint_url.clone(),
-            gateway: place.gateway_url.clone(),
+            region: region.clone(),
+            profile: access.profile.clone(),
+            endpoint_url: access.endpoint_url.clone(),
+            gateway: access.gateway_url.clone(),
         }
     }
 }

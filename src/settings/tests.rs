@@ -66,7 +66,7 @@ fn aws_own_variables_come_before_the_file_and_their_secrets_are_not_shown() {
     assert_eq!(setting(&invocation, "region"), (json!("us-west-2"), variable("AWS_REGION")));
     assert_eq!(setting(&invocation, "profile"), (Value::Null, variable("AWS_ACCESS_KEY_ID")));
     let Which::Plan(plan) = invocation.cli.command else { panic!("not plan") };
-    assert_eq!((plan.stack.place.region, plan.stack.place.profile), (None, None), "left to the SDK");
+    assert_eq!((plan.stack.place.region, plan.stack.place.access.profile), (None, None), "left to the SDK");
 
     let invocation = read(&["plan", "--config", &path], &[]);
     let decided = invocation.settings.as_ref().unwrap().decided();
@@ -82,7 +82,7 @@ fn the_local_aws_has_its_own_region_and_needs_no_profile() {
     let (_directory, path) = file("region = \"eu-central-1\"\nmemory = 256\n");
     let invocation = read(&["up", "--local", "--config", &path], &[("WEBRTC_AWS_PROFILE", "work")]);
     let Which::Up(up) = &invocation.cli.command else { panic!("not up") };
-    assert_eq!((&up.stack.place.region, &up.stack.place.profile, up.content.memory), (&None, &None, 256));
+    assert_eq!((&up.stack.place.region, &up.stack.place.access.profile, up.content.memory), (&None, &None, 256));
     assert_eq!(setting(&invocation, "region"), (Value::Null, Origin::Default));
 }
 
