@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use clap::Command;
 use toml::de::{DeTable, DeValue};
 
-use super::layers::{Content, Layer, Origin, refusal};
+use super::layers::{Content, Layer, Origin, meaning, refusal};
 use super::table::{Kind, SETTINGS, Setting};
 use crate::diagnostics::{Code, Diagnostic};
 
@@ -88,7 +88,8 @@ impl File<'_> {
         for value in &values {
             if let Some(why) = refusal(self.options, setting, value) {
                 let what = format!("{value:?} is no value for {key}: {why}");
-                return Err(self.wrong(line, &what, "correct that line, or leave it out"));
+                let hint = format!("correct that line, or leave it out; {}", meaning(self.options, setting));
+                return Err(self.wrong(line, &what, &hint));
             }
         }
         let values = match setting.kind {

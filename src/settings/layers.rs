@@ -63,11 +63,17 @@ pub(super) fn from_environment(
             Err(why) => problems.push(Diagnostic::new(
                 Code::InvalidInput,
                 format!("the value of {name} is not valid: {why}"),
-                "correct it, or unset it",
+                format!("correct it, or unset it; {}", meaning(options, setting)),
             )),
         }
     }
     Diagnostic::of_all(problems).map_or(Ok(layers), Err)
+}
+
+/// What a setting's option is for, in a line: its help says what it takes.
+pub(super) fn meaning(options: &Command, setting: &Setting) -> String {
+    let help = option(options, setting).and_then(Arg::get_help).map(ToString::to_string).unwrap_or_default();
+    format!("{} is: {help}", setting.key)
 }
 
 fn values(options: &Command, setting: &Setting, value: Option<String>) -> Result<Vec<String>, String> {

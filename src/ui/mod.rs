@@ -79,9 +79,7 @@ impl Reporter {
         }
         let Some(error) = printer.lost() else { return true };
         printer.err(&format!("error: the results could not all be written: {error}"));
-        printer.err(
-            "  hint: make room where stdout and $GITHUB_OUTPUT go, then run the command again; what it did is done",
-        );
+        printer.err("  hint: make room where the results go, then run the command again; what it did is done");
         false
     }
 
