@@ -1,15 +1,15 @@
 //! The README against the program: every command, option, event and exit code that it names exists, and none is missing.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of a test fails the test")]
 
+#[path = "support/source.rs"]
+mod source;
+
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::process::Command;
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_webrtc-aws");
+use source::{read, variants};
 
-fn read(path: &str) -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
-}
+const PROGRAM: &str = env!("CARGO_BIN_EXE_webrtc-aws");
 
 fn help(arguments: &[&str]) -> String {
     let output = Command::new(PROGRAM).args(arguments).arg("--help").output().unwrap();
@@ -104,26 +104,8 @@ fn every_setting_has_its_row_with_its_names_and_its_default() {
 
 #[test]
 fn every_event_has_its_row_and_every_row_its_event() {
-    let source = read("src/events.rs");
-    let body = source.split("pub enum Event {").nth(1).unwrap().split("\n}\n").next().unwrap();
-    let events: BTreeSet<String> = body
-        .lines()
-        .filter(|line| line.starts_with("    ") && line[4..].starts_with(|c: char| c.is_ascii_uppercase()))
-        .map(|line| snake_case(line.trim().split(|c: char| !c.is_alphanumeric()).next().unwrap()))
-        .collect();
     let named = table(&read("README.md"), "| event | when |").iter().flat_map(|cell| code(cell)).collect();
-    assert_eq!(events, named);
-}
-
-fn snake_case(name: &str) -> String {
-    let mut words = String::new();
-    for c in name.chars() {
-        if c.is_ascii_uppercase() && !words.is_empty() {
-            words.push('_');
-        }
-        words.push(c.to_ascii_lowercase());
-    }
-    words
+    assert_eq!(variants("src/events.rs", "Event"), named);
 }
 
 #[test]

@@ -1,39 +1,16 @@
 //! The published schema of the events against the source: it knows every event and every word of the closed sets.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of a test fails the test")]
+#![expect(clippy::unwrap_used, reason = "a helper of a test fails the test")]
+
+#[path = "support/source.rs"]
+mod source;
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use serde_json::Value;
-
-fn read(path: &str) -> String {
-    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
-}
+use source::{read, variants};
 
 fn schema() -> Value {
     serde_json::from_str(&read("schema/events.schema.json")).unwrap()
-}
-
-/// The variants of an enum, as serde spells them.
-fn variants(file: &str, name: &str) -> BTreeSet<String> {
-    let source = read(file);
-    let body = source.split(&format!("pub enum {name} {{")).nth(1).unwrap_or_else(|| panic!("{file} has no {name}"));
-    let body = body.split("\n}\n").next().unwrap();
-    body.lines()
-        .filter(|line| line.starts_with("    ") && line[4..].starts_with(|c: char| c.is_ascii_uppercase()))
-        .map(|line| snake_case(line.trim().split(|c: char| !c.is_alphanumeric()).next().unwrap()))
-        .collect()
-}
-
-fn snake_case(name: &str) -> String {
-    let mut words = String::new();
-    for c in name.chars() {
-        if c.is_ascii_uppercase() && !words.is_empty() {
-            words.push('_');
-        }
-        words.push(c.to_ascii_lowercase());
-    }
-    words
 }
 
 fn words(value: &Value) -> BTreeSet<String> {

@@ -259,6 +259,16 @@ mod tests {
     }
 
     async fn run(repeat: Repeat, class: FailureClass, failures: u32) -> (Result<(), FailureClass>, u32, Duration) {
+        run_slowly(repeat, class, failures, Duration::ZERO).await
+    }
+
+    /// Each failure takes its time.
+    async fn run_slowly(
+        repeat: Repeat,
+        class: FailureClass,
+        failures: u32,
+        length: Duration,
+    ) -> (Result<(), FailureClass>, u32, Duration) {
         let calls = Cell::new(0);
         let started = Instant::now();
         let result = repeating(
@@ -267,8 +277,14 @@ mod tests {
             |_| {},
             || {
                 calls.set(calls.get() + 1);
-                let answer = if calls.get() > failures { Ok(()) } else { Err(failure(class)) };
-                async { answer }
+                let fails = calls.get() <= failures;
+                async move {
+                    if !fails {
+                        return Ok(());
+                    }
+                    pause(length).await;
+                    Err(failure(class))
+                }
             },
         )
         .await;
@@ -351,24 +367,9 @@ mod tests {
     /// A connect time-out is 4 s.
     #[tokio::test(start_paused = true)]
     async fn one_connect_that_timed_out_does_not_end_a_run() {
-        let (calls, cancel) = (Cell::new(0), CancellationToken::new());
-        let result = repeating(
-            Repeat::OnlyIfNotSent,
-            &cancel,
-            |_| {},
-            || {
-                calls.set(calls.get() + 1);
-                let failures = calls.get();
-                async move {
-                    if failures > 2 {
-                        return Ok(());
-                    }
-                    pause(Duration::from_secs(4)).await;
-                    Err(failure(FailureClass::Unreachable))
-                }
-            },
-        );
-        assert!(result.await.is_ok());
+        let timing_out = Duration::from_secs(4);
+        let (result, ..) = run_slowly(Repeat::OnlyIfNotSent, FailureClass::Unreachable, 2, timing_out).await;
+        assert_eq!(result, Ok(()));
     }
 
     #[tokio::test(start_paused = true)]
@@ -390,24 +391,9 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_call_that_hung_until_its_time_out_is_made_again() {
-        let (calls, cancel) = (Cell::new(0), CancellationToken::new());
-        let result = repeating(
-            Repeat::Safe,
-            &cancel,
-            |_| {},
-            || {
-                calls.set(calls.get() + 1);
-                let first = calls.get() == 1;
-                async move {
-                    if first {
-                        pause(Duration::from_secs(120)).await;
-                    }
-                    if first { Err(failure(FailureClass::Transient)) } else { Ok(()) }
-                }
-            },
-        );
-        assert!(result.await.is_ok());
-        assert_eq!(calls.get(), 2);
+        let hanging = Duration::from_secs(120);
+        let (result, calls, _) = run_slowly(Repeat::Safe, FailureClass::Transient, 1, hanging).await;
+        assert_eq!((result, calls), (Ok(()), 2));
     }
 
     /// Throttled for its whole patience, and only then told that the role is not ready.
