@@ -1,6 +1,6 @@
-//! What the program knows of its own build, and of the page in it.
+//! What the program knows of its own build, and the page and the relays in it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn main() {
@@ -8,12 +8,58 @@ fn main() {
     // would not reach the program.
     println!("cargo::rerun-if-changed=client");
     println!("cargo::rerun-if-changed=build.rs");
+    let relays = carried_relays();
+    write_relays(&relays);
     let mut facts = vec![env("CARGO_PKG_VERSION")];
     // No date and no name of a machine: the same sources and tools give the same program.
     facts.extend(commit().map(|commit| format!("commit: {commit}")));
     facts.push(format!("target: {}", env("TARGET")));
     facts.extend(output(Command::new(env("RUSTC")).arg("--version")).map(|rustc| format!("rustc: {rustc}")));
+    if !relays.is_empty() {
+        let names: Vec<&str> = relays.iter().map(|(name, _)| *name).collect();
+        facts.push(format!("relays: {}", names.join(" ")));
+    }
     println!("cargo::rustc-env=WEBRTC_AWS_LONG_VERSION={}", facts.join(", "));
+}
+
+/// The directory that holds the relays which a release carries, made beforehand: `x86_64.zip` and `arm64.zip` for Lambda and, where
+/// this system is not Linux, `host.zip` for `up --local`.
+const RELAYS: &str = "WEBRTC_AWS_RELAYS";
+
+/// Those that are there, by name. Without the variable there are none: the program then builds its relay from the sources.
+fn carried_relays() -> Vec<(&'static str, PathBuf)> {
+    println!("cargo::rerun-if-env-changed={RELAYS}");
+    let directory = env(RELAYS);
+    if directory.is_empty() {
+        return Vec::new();
+    }
+    let directory = Path::new(&directory);
+    println!("cargo::rerun-if-changed={}", directory.display());
+    let mut relays = Vec::new();
+    for name in ["arm64", "x86_64", "host"] {
+        let path = directory.join(format!("{name}.zip"));
+        if path.exists() {
+            println!("cargo::rerun-if-changed={}", path.display());
+            relays.push((name, path));
+        }
+    }
+    if relays.is_empty() {
+        println!("cargo::error={RELAYS} is {}, and there is no relay in it", directory.display());
+    }
+    relays
+}
+
+/// As Rust, for `artifact::carried`.
+fn write_relays(relays: &[(&str, PathBuf)]) {
+    let mut rust = String::from("&[\n");
+    for (name, path) in relays {
+        rust.push_str(&format!("    ({name:?}, include_bytes!({:?})),\n", path.display().to_string()));
+    }
+    rust.push_str("]\n");
+    let path = Path::new(&env("OUT_DIR")).join("relays.rs");
+    if let Err(error) = std::fs::write(&path, rust) {
+        println!("cargo::error={} could not be written: {error}", path.display());
+    }
 }
 
 /// The commit of these sources, if that is known: not without git or outside of a clone, and not in development, where every

@@ -328,7 +328,7 @@ pub(crate) struct ContentOptions {
     pub(crate) relay: Option<PathBuf>,
 
     /// The processor that the relay runs on; on the local AWS always this machine's
-    #[arg(long, value_enum, value_name = "NAME", default_value_t = Architecture::X86_64, conflicts_with = "local")]
+    #[arg(long, value_enum, value_name = "NAME", default_value_t = Architecture::preferred(), conflicts_with = "local")]
     pub(crate) arch: Architecture,
 
     /// The relay's memory in MB, 128 to 10240; processor time grows with it
@@ -468,6 +468,6 @@ pub(crate) struct LocalOptions {
 #[derive(Debug, Args)]
 pub(crate) struct BuildOptions {
     /// The processor that the relay runs on
-    #[arg(long, value_enum, value_name = "NAME", default_value_t = Architecture::X86_64)]
+    #[arg(long, value_enum, value_name = "NAME", default_value_t = Architecture::preferred())]
     pub(crate) arch: Architecture,
 }

@@ -95,7 +95,7 @@ impl Default for RelaySettings {
     fn default() -> Self {
         Self {
             artifact: None,
-            architecture: Architecture::X86_64,
+            architecture: Architecture::preferred(),
             memory_mb: 128,
             timeout_s: 10,
             log_retention_days: 7,

@@ -77,8 +77,6 @@ pub(crate) fn graph(config: &Config, names: &Arc<Names>, ingredients: Ingredient
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
     use crate::config::{
         PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling, TurnServers, default_ice_servers,
@@ -118,7 +116,7 @@ mod tests {
             zip: b"zip".as_slice().into(),
             sha256_base64: "hash".into(),
             architecture: crate::artifact::Architecture::X86_64,
-            path: PathBuf::from("relay.zip"),
+            path: None,
         };
         let ingredients = Ingredients {
             page: Page::load(&config.page).unwrap(),

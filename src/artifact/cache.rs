@@ -54,17 +54,22 @@ impl Cache {
         path.is_file().then(|| package::take(&path, target).ok()).flatten()
     }
 
-    /// The file appears complete or not at all, whoever else writes it.
     pub(super) fn put(&self, key: &str, zip: Vec<u8>, target: Target) -> Result<Artifact, ArtifactError> {
+        let path = self.write(key, &zip)?;
+        Artifact::new(zip, Some(&path), target)
+    }
+
+    /// The file appears complete or not at all, whoever else writes it.
+    pub(super) fn write(&self, key: &str, zip: &[u8]) -> Result<PathBuf, ArtifactError> {
         let path = self.path(key);
         let failed = |source| ArtifactError::File { action: "written", path: path.clone(), source };
         let directory = self.directory.join("relay");
         std::fs::create_dir_all(&directory).map_err(failed)?;
         let mut file = tempfile::NamedTempFile::new_in(&directory).map_err(failed)?;
-        file.write_all(&zip).map_err(failed)?;
+        file.write_all(zip).map_err(failed)?;
         file.as_file().sync_all().map_err(failed)?;
         file.persist(&path).map_err(|error| failed(error.error))?;
-        Artifact::new(zip, &path, target)
+        Ok(path)
     }
 
     /// Waits until no other process builds.
@@ -110,7 +115,7 @@ mod tests {
         assert_eq!((&got.zip, &got.sha256_base64, &got.path), (&put.zip, &put.sha256_base64, &put.path));
         assert!(cache.get("other", TARGET).is_none());
 
-        std::fs::write(&put.path, &zip[..zip.len() / 2]).expect("written");
+        std::fs::write(put.path.expect("a file"), &zip[..zip.len() / 2]).expect("written");
         assert!(cache.get("key", TARGET).is_none(), "half a file");
         cache.put("key", zip, TARGET).expect("put over it");
         assert!(cache.get("key", TARGET).is_some());

@@ -3,12 +3,11 @@
 //! It is made by an explicit step of `up` and `build`, not by a build script: a build script would make every check of
 //! the CLI pay, and could not know the architecture. `sources` says what the relay is made of and names the result by
 //! its content, `cargo` compiles it, `executable` checks that Lambda can run it, `package` zips it; `cache` keeps it.
-//! `--relay PATH` brings a finished one in place of all that.
-//!
-//! A release that carries finished artifacts would offer them in [`build`], between `--relay` and the sources.
+//! `--relay PATH` brings a finished one in place of all that, and a released program has them with it: `carried`.
 
 mod cache;
 mod cargo;
+mod carried;
 mod error;
 mod executable;
 mod package;
@@ -26,6 +25,7 @@ pub(crate) use error::ArtifactError;
 
 use cache::Cache;
 use cargo::Toolchain;
+use carried::Carried;
 use sources::Sources;
 
 /// Spelt as Lambda spells them.
@@ -40,12 +40,25 @@ pub(crate) enum Architecture {
 }
 
 impl Architecture {
+    /// What a stack is deployed for, unless somebody says.
+    pub(crate) fn preferred() -> Self {
+        Carried::here().preferred()
+    }
+
     /// The one of this machine, if Lambda has it.
     pub(crate) fn host() -> Option<Self> {
         match std::env::consts::ARCH {
             "x86_64" => Some(Self::X86_64),
             "aarch64" => Some(Self::Arm64),
             _ => None,
+        }
+    }
+
+    /// As Lambda and people call it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::Arm64 => "arm64",
         }
     }
 
@@ -60,10 +73,7 @@ impl Architecture {
 
 impl std::fmt::Display for Architecture {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            Self::X86_64 => "x86_64",
-            Self::Arm64 => "arm64",
-        })
+        formatter.write_str(self.name())
     }
 }
 
@@ -108,17 +118,18 @@ pub(crate) struct Artifact {
     /// Lambda's `CodeSha256` of this zip (AWS-FACTS C3).
     pub(crate) sha256_base64: String,
     pub(crate) architecture: Architecture,
-    /// The file it was read from: in the cache, or what `--relay` named.
-    pub(crate) path: PathBuf,
+    /// The file it was read from: in the cache, or what `--relay` named. None, if this program carries it.
+    pub(crate) path: Option<PathBuf>,
 }
 
 impl Artifact {
-    fn new(zip: Vec<u8>, path: &Path, target: Target) -> Result<Self, ArtifactError> {
+    fn new(zip: impl Into<Bytes>, path: Option<&Path>, target: Target) -> Result<Self, ArtifactError> {
+        let zip = zip.into();
         Ok(Self {
             sha256_base64: BASE64_STANDARD.encode(Sha256::digest(&zip)),
-            zip: zip.into(),
+            zip,
             architecture: target.architecture()?,
-            path: path.to_owned(),
+            path: path.map(Path::to_owned),
         })
     }
 }
@@ -129,15 +140,29 @@ pub(crate) async fn build(request: &BuildRequest, progress: &(dyn Fn(&str) + Syn
     if let Some(path) = &request.relay {
         return package::take(path, request.target);
     }
+    if let Some(artifact) = Carried::here().get(request.target)? {
+        return Ok(artifact);
+    }
     let sources = Sources::locate()?;
     let cache = Cache::locate()?;
     compile(&sources, &cache, request.target, progress).await
+}
+
+/// The artifact's file; one that this program carries is put into the cache.
+pub(crate) fn file(artifact: &Artifact) -> Result<PathBuf, ArtifactError> {
+    match &artifact.path {
+        Some(path) => Ok(path.clone()),
+        None => Cache::locate()?.write(&hex::encode(Sha256::digest(&artifact.zip)), &artifact.zip),
+    }
 }
 
 /// The artifact, where it costs no build: brought along, or made before.
 pub(crate) async fn at_hand(request: &BuildRequest) -> Result<Option<Artifact>, ArtifactError> {
     if let Some(path) = &request.relay {
         return package::take(path, request.target).map(Some);
+    }
+    if let Some(artifact) = Carried::here().get(request.target)? {
+        return Ok(Some(artifact));
     }
     let (Ok(sources), Ok(cache)) = (Sources::locate(), Cache::locate()) else { return Ok(None) };
     // Without a toolchain there is no telling what it would make.

@@ -24,7 +24,7 @@ pub(super) fn take(path: &Path, target: Target) -> Result<Artifact, ArtifactErro
     } else {
         pack_bytes(&bytes, path, target)?
     };
-    Artifact::new(zip, path, target)
+    Artifact::new(zip, Some(path), target)
 }
 
 pub(super) fn pack(path: &Path, target: Target) -> Result<Vec<u8>, ArtifactError> {

@@ -35,7 +35,7 @@ pub(crate) struct CostOptions {
     pub(crate) run_ms: f64,
 
     /// The processor that the relay runs on
-    #[arg(long, value_enum, value_name = "NAME", default_value_t = Architecture::X86_64)]
+    #[arg(long, value_enum, value_name = "NAME", default_value_t = Architecture::preferred())]
     pub(crate) arch: Architecture,
 
     /// The region whose prices are meant, otherwise AWS_REGION or us-east-1; where they are not known here, those of us-east-1

@@ -25,6 +25,6 @@ pub(crate) struct DoctorOptions {
     pub(crate) relay: Option<PathBuf>,
 
     /// The processor that the relay is to run on; on the local AWS always this machine's
-    #[arg(long, value_enum, value_name = "NAME", default_value_t = Architecture::X86_64, conflicts_with = "local")]
+    #[arg(long, value_enum, value_name = "NAME", default_value_t = Architecture::preferred(), conflicts_with = "local")]
     pub(crate) arch: Architecture,
 }

@@ -211,7 +211,11 @@ async fn clock(sdk: &SdkConfig, region: Option<&str>) -> Finding {
 async fn relay(request: &BuildRequest) -> Finding {
     match artifact::readiness(request).await {
         Ok(Readiness::AtHand(artifact)) => {
-            let source = if request.relay.is_some() { "given" } else { "built already" };
+            let source = match (&request.relay, &artifact.path) {
+                (Some(_), _) => "given",
+                (None, Some(_)) => "built already",
+                (None, None) => "in this program",
+            };
             Finding::ok(Subject::Relay, format!("{source}, for {}", artifact.architecture))
         }
         Ok(Readiness::Buildable { triple }) => {

@@ -153,6 +153,6 @@ pub(super) async fn prepare_relay(request: &BuildRequest, run: &Run) -> Result<A
     run.unless_interrupted(building).await
 }
 
-fn unfit_relay(error: &ArtifactError) -> Diagnostic {
+pub(super) fn unfit_relay(error: &ArtifactError) -> Diagnostic {
     Diagnostic::new(Code::RelayArtifact, error.to_string(), error.hint())
 }

@@ -290,6 +290,6 @@ pub(super) fn relay(text: &str) -> Artifact {
         sha256_base64: BASE64_STANDARD.encode(Sha256::digest(&zip)),
         zip: zip.into(),
         architecture: Architecture::host().unwrap(),
-        path: "relay.zip".into(),
+        path: None,
     }
 }

@@ -1,7 +1,6 @@
 //! A stack in a local AWS of its own, and the engine to work on it.
 
 use std::io::{Cursor, Write};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -56,7 +55,7 @@ pub(super) fn relay(says: &str) -> Artifact {
         sha256_base64: BASE64_STANDARD.encode(Sha256::digest(&zip)),
         zip: zip.into(),
         architecture: Architecture::host().unwrap_or(Architecture::X86_64),
-        path: PathBuf::from("relay.zip"),
+        path: None,
     }
 }
 
