@@ -1,6 +1,7 @@
 //! The command line: clap types only. What they mean is decided in [`crate::commands`].
 
 mod access;
+mod build;
 mod cost;
 mod doctor;
 mod fleet;
@@ -25,6 +26,7 @@ use crate::naming::{RolePath, StackName, StackPattern, StageName};
 use crate::permissions::Purpose;
 
 pub(crate) use access::AccessOptions;
+pub(crate) use build::BuildOptions;
 pub(crate) use cost::CostOptions;
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use fleet::{AccountOptions, ListOptions, SweepOptions};
@@ -149,7 +151,8 @@ pub(crate) enum Command {
 
     /// Build the relay's zip for Lambda, and print where it is
     ///
-    /// 'up' does this by itself. Use it to build on one machine and deploy from another: 'up --relay PATH' takes the result.
+    /// 'up' does this by itself. Use it to build on one machine and deploy from another: 'up --relay FILE' takes the result. A released
+    /// program carries the zips and has nothing to build.
     Build(BuildOptions),
 
     /// Show every setting: its value, and where that comes from
@@ -463,11 +466,4 @@ pub(crate) struct LocalOptions {
     /// garbled:HOW (done, but the answer is spoilt: empty, truncated, reset, html:STATUS and more).
     #[arg(long, value_name = "SPEC")]
     pub(crate) fault: Vec<FaultRule>,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct BuildOptions {
-    /// The processor that the relay runs on
-    #[arg(long, value_enum, value_name = "NAME", default_value_t = Architecture::preferred())]
-    pub(crate) arch: Architecture,
 }

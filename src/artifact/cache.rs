@@ -3,7 +3,7 @@
 use std::{
     fs::{File, TryLockError},
     io::Write,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use etcetera::BaseStrategy;
@@ -59,17 +59,9 @@ impl Cache {
         Artifact::new(zip, Some(&path), target)
     }
 
-    /// The file appears complete or not at all, whoever else writes it.
     pub(super) fn write(&self, key: &str, zip: &[u8]) -> Result<PathBuf, ArtifactError> {
         let path = self.path(key);
-        let failed = |source| ArtifactError::File { action: "written", path: path.clone(), source };
-        let directory = self.directory.join("relay");
-        std::fs::create_dir_all(&directory).map_err(failed)?;
-        let mut file = tempfile::NamedTempFile::new_in(&directory).map_err(failed)?;
-        file.write_all(zip).map_err(failed)?;
-        file.as_file().sync_all().map_err(failed)?;
-        file.persist(&path).map_err(|error| failed(error.error))?;
-        Ok(path)
+        write(&path, zip).map(|()| path)
     }
 
     /// Waits until no other process builds.
@@ -91,6 +83,18 @@ impl Cache {
             Err(_) => Err(failed(std::io::ErrorKind::Interrupted.into())),
         }
     }
+}
+
+/// The file appears complete or not at all, whoever else writes it.
+pub(super) fn write(path: &Path, zip: &[u8]) -> Result<(), ArtifactError> {
+    let failed = |source| ArtifactError::File { action: "written", path: path.to_owned(), source };
+    let directory = path.parent().filter(|it| !it.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(directory).map_err(failed)?;
+    let mut file = tempfile::NamedTempFile::new_in(directory).map_err(failed)?;
+    file.write_all(zip).map_err(failed)?;
+    file.as_file().sync_all().map_err(failed)?;
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -148,11 +148,12 @@ pub(crate) async fn build(request: &BuildRequest, progress: &(dyn Fn(&str) + Syn
     compile(&sources, &cache, request.target, progress).await
 }
 
-/// The artifact's file; one that this program carries is put into the cache.
-pub(crate) fn file(artifact: &Artifact) -> Result<PathBuf, ArtifactError> {
-    match &artifact.path {
-        Some(path) => Ok(path.clone()),
-        None => Cache::locate()?.write(&hex::encode(Sha256::digest(&artifact.zip)), &artifact.zip),
+/// The artifact's file: a copy at `to`, or else where it was read from. One that this program carries is put into the cache.
+pub(crate) fn file(artifact: &Artifact, to: Option<&Path>) -> Result<PathBuf, ArtifactError> {
+    match (to, &artifact.path) {
+        (Some(to), _) => cache::write(to, &artifact.zip).map(|()| to.to_owned()),
+        (None, Some(path)) => Ok(path.clone()),
+        (None, None) => Cache::locate()?.write(&hex::encode(Sha256::digest(&artifact.zip)), &artifact.zip),
     }
 }
 

@@ -1,4 +1,4 @@
-//! `build`: makes the relay's zip for Lambda.
+//! `build`: makes the relay's zip.
 
 use super::session::{prepare_relay, unfit_relay};
 use super::{Ending, Run};
@@ -8,10 +8,12 @@ use crate::diagnostics::Diagnostic;
 use crate::events::Event;
 
 pub(super) async fn run(options: &BuildOptions, run: &Run) -> Result<Ending, Diagnostic> {
-    let request = BuildRequest { target: Target::Linux(options.arch), relay: None };
+    let target = if options.local { Target::Host } else { Target::Linux(options.arch) };
+    let request = BuildRequest { target, relay: None };
     let artifact = prepare_relay(&request, run).await?;
+    let path = artifact::file(&artifact, options.to.as_deref()).map_err(|error| unfit_relay(&error))?;
     run.events.emit(Event::Built {
-        path: artifact::file(&artifact).map_err(|error| unfit_relay(&error))?.display().to_string(),
+        path: path.display().to_string(),
         bytes: artifact.zip.len(),
         sha256: artifact.sha256_base64,
         architecture: artifact.architecture.to_string(),

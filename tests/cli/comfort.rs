@@ -98,3 +98,21 @@ fn the_version_tells_of_the_build() {
     assert!(long.starts_with(&format!("webrtc-aws {version}, ")), "{long}");
     assert!(long.contains("target: ") && long.contains("rustc: rustc 1."), "{long}");
 }
+
+#[test]
+fn the_relay_s_zip_is_put_where_it_is_told_and_up_takes_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let zip = directory.path().join("relays").join("host.zip").display().to_string();
+    let built = Program::new(&["build", "--local", "--to", &zip, "--output", "json"]).with_relay().run();
+    assert_eq!(built.code, Some(0), "{built}");
+    let event = built.events().into_iter().find(|event| event["event"] == "built").unwrap();
+    assert_eq!(event["path"], *zip);
+    assert_eq!(event["bytes"], std::fs::metadata(&zip).unwrap().len());
+    let local = Local::start(&[]);
+    let up = local.program(&["up", "pr-1", "--no-verify", "--relay", &zip]).run();
+    assert_eq!(up.code, Some(0), "{up}");
+
+    let nowhere = Program::new(&["build", "--local", "--to", "/dev/null/relay.zip"]).with_relay().run();
+    assert_eq!(nowhere.code, Some(1), "{nowhere}");
+    assert!(nowhere.stderr.contains("/dev/null/relay.zip could not be written"), "{nowhere}");
+}

@@ -11,6 +11,7 @@ use crate::support::{LocalAws, Outcome, from_venv, get, in_repository, program, 
 
 const PREVIEW: &str = "examples/github-actions/preview.yml";
 const SWEEP: &str = "examples/github-actions/sweep.yml";
+const RELEASE: &str = ".github/workflows/release.yml";
 const GITLAB: &str = "examples/gitlab-ci/.gitlab-ci.yml";
 
 /// YAML as a reader of version 1.2 sees it, in which 'on' is no truth value.
@@ -60,21 +61,7 @@ async fn the_workflows_are_as_github_wants_them() -> Outcome {
             workflow["concurrency"]["cancel-in-progress"], false,
             "{file}: a run that is cut off leaves half a stack"
         );
-        for job in workflow["jobs"].as_object().ok_or("no jobs")?.values() {
-            let mut ids = Vec::new();
-            for step in job["steps"].as_array().ok_or("no steps")? {
-                let run = step["run"].as_str().unwrap_or_default();
-                assert!(
-                    !run.contains("${{"),
-                    "{file}: what comes from outside goes into a script by its environment: {run}"
-                );
-                for value in step["env"].as_object().into_iter().flat_map(|env| env.values()) {
-                    let id = value.as_str().and_then(|value| value.split("steps.").nth(1)?.split('.').next());
-                    assert!(id.is_none_or(|id| ids.contains(&id)), "{file}: {value} is of no earlier step");
-                }
-                ids.extend(step["id"].as_str());
-            }
-        }
+        steps_are_sound(file, &workflow)?;
     }
     let preview = yaml(PREVIEW).await?;
     assert_eq!(preview["concurrency"]["group"], "preview-${{ github.event.number }}", "one for opening and closing");
@@ -84,6 +71,47 @@ async fn the_workflows_are_as_github_wants_them() -> Outcome {
     );
     let guard = "github.event.pull_request.head.repo.full_name == github.repository";
     assert_eq!(preview["jobs"]["preview"]["if"], guard);
+    Ok(())
+}
+
+fn steps_are_sound(file: &str, workflow: &Value) -> Outcome {
+    for job in workflow["jobs"].as_object().ok_or("no jobs")?.values() {
+        let mut ids = Vec::new();
+        for step in job["steps"].as_array().ok_or("no steps")? {
+            let run = step["run"].as_str().unwrap_or_default();
+            assert!(
+                !run.contains("${{"),
+                "{file}: what comes from outside goes into a script by its environment: {run}"
+            );
+            for value in step["env"].as_object().into_iter().flat_map(|env| env.values()) {
+                let id = value.as_str().and_then(|value| value.split("steps.").nth(1)?.split('.').next());
+                assert!(id.is_none_or(|id| ids.contains(&id)), "{file}: {value} is of no earlier step");
+            }
+            ids.extend(step["id"].as_str());
+        }
+    }
+    Ok(())
+}
+
+/// It runs on GitHub only: here is held what does not take its machines.
+#[tokio::test]
+async fn a_release_is_drafted_by_the_only_job_that_may_write() -> Outcome {
+    is_as_in_schema("vendor.github-workflows", RELEASE).await?;
+    let workflow = yaml(RELEASE).await?;
+    steps_are_sound(RELEASE, &workflow)?;
+    assert_eq!(workflow["permissions"], serde_json::json!({ "contents": "read" }));
+    let jobs = workflow["jobs"].as_object().ok_or("no jobs")?;
+    let may_more: Vec<&String> =
+        jobs.iter().filter(|(_, job)| job.get("permissions").is_some()).map(|(name, _)| name).collect();
+    assert_eq!(may_more, ["draft"]);
+    for job in jobs.values() {
+        assert!(job["needs"].as_str().is_none_or(|needed| jobs.contains_key(needed)));
+        for step in job["steps"].as_array().ok_or("no steps")? {
+            let script = step["run"].as_str().unwrap_or_default();
+            let check = program("bash").args(["-n", "-c", script]).output().await?;
+            stdout(script, check)?;
+        }
+    }
     Ok(())
 }
 
