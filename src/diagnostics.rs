@@ -146,7 +146,7 @@ impl Diagnostic {
             FailureClass::AccessDenied => (Code::AccessDenied, permissions::missing(&failure).hint()),
             FailureClass::Unreachable => (
                 Code::Unreachable,
-                "check the network, the region's spelling (--region) and any AWS_ENDPOINT_URL or --endpoint-url"
+                "check the network, any HTTPS_PROXY, the region's spelling (--region) and any AWS_ENDPOINT_URL or --endpoint-url"
                     .to_owned(),
             ),
             FailureClass::Unreadable => (

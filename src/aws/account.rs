@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::clients::Clients;
 use super::failure::{AwsFailure, FailureClass};
+use super::proxy::Proxy;
 use super::retry::{self, Repeat};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::naming::{AccountId, Partition, Region};
@@ -53,7 +54,11 @@ pub(crate) async fn identify(config: &SdkConfig, clients: &Clients) -> Result<Ac
                     "nothing answers at {url}: start what should listen there, or correct --endpoint-url or AWS_ENDPOINT_URL; \
                      without one, AWS itself is asked"
                 ),
-                None => format!("check the network, the region's spelling ('{region}') and any AWS_ENDPOINT_URL_STS"),
+                None => {
+                    let proxy = Proxy::of_environment().ok().flatten();
+                    let way = proxy.map_or_else(|| "the network".to_owned(), |proxy| format!("the proxy {proxy}"));
+                    format!("check {way}, the region's spelling ('{region}') and any AWS_ENDPOINT_URL_STS")
+                }
             };
         }
         problem

@@ -13,15 +13,21 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_http_client::tls;
+use aws_smithy_http_client::{Connector, tls};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnectorSettings, SharedHttpClient, SharedHttpConnector, http_client_fn,
+};
 use url::Url;
 
 use super::answer::LookAtAnswers;
+use super::proxy::Proxy;
+use crate::diagnostics::Diagnostic;
 
 /// Longest wait for one attempt; uploads of the relay on a slow line fit (AWS-FACTS F: the SDK has no such limit by itself).
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(120);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 const METADATA_TIMEOUT: Duration = Duration::from_millis(500);
+const TLS: tls::Provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
 
 /// What a person may say about where and as whom to work.
 #[derive(Clone, Debug, Default)]
@@ -45,14 +51,16 @@ pub(crate) struct Clients {
 }
 
 /// Reads profiles and environment, without calling AWS.
-pub(crate) async fn load(access: &Access) -> SdkConfig {
-    let http_client = aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring))
-        .build_https();
+pub(crate) async fn load(access: &Access) -> Result<SdkConfig, Diagnostic> {
+    let direct = aws_smithy_http_client::Builder::new().tls_provider(TLS).build_https();
+    // The local AWS is near.
+    let proxy = if access.credentials.is_some() { None } else { Proxy::of_environment()? };
+    let http_client = proxy.map_or_else(|| direct.clone(), |proxy| through(&proxy));
     let providers = ProviderConfig::default().with_http_client(http_client.clone());
-    let region = region(access, &providers).await;
+    let metadata = metadata_service(&providers.clone().with_http_client(direct));
+    let region = region(access, &providers, metadata.clone()).await;
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .credentials_provider(credentials(access, &providers, region.clone()).await)
+        .credentials_provider(credentials(access, &providers, metadata, region.clone()).await)
         .region(region)
         .http_client(http_client)
         .app_name(app_name())
@@ -65,7 +73,16 @@ pub(crate) async fn load(access: &Access) -> SdkConfig {
     if let Some(url) = &access.endpoint_url {
         loader = loader.endpoint_url(url.as_str().trim_end_matches('/'));
     }
-    loader.load().await
+    Ok(loader.load().await)
+}
+
+/// One connector, and with it one pool of connections, for all clients.
+fn through(proxy: &Proxy) -> SharedHttpClient {
+    let settings = HttpConnectorSettings::builder().connect_timeout(CONNECT_TIMEOUT).build();
+    let connector =
+        Connector::builder().proxy_config(proxy.config()).tls_provider(TLS).connector_settings(settings).build();
+    let connector = SharedHttpConnector::new(connector);
+    http_client_fn(move |_, _| connector.clone())
 }
 
 pub(crate) fn timeouts() -> TimeoutConfig {
@@ -73,7 +90,7 @@ pub(crate) fn timeouts() -> TimeoutConfig {
 }
 
 /// The SDK's own chain, but for [`metadata_service`].
-async fn region(access: &Access, providers: &ProviderConfig) -> Option<Region> {
+async fn region(access: &Access, providers: &ProviderConfig, metadata: imds::Client) -> Option<Region> {
     if let Some(region) = &access.region {
         return Some(Region::new(region.clone()));
     }
@@ -81,10 +98,7 @@ async fn region(access: &Access, providers: &ProviderConfig) -> Option<Region> {
     if let Some(name) = &access.profile {
         profile = profile.profile_name(name);
     }
-    let metadata = imds::region::ImdsRegionProvider::builder()
-        .configure(providers)
-        .imds_client(metadata_service(providers))
-        .build();
+    let metadata = imds::region::ImdsRegionProvider::builder().configure(providers).imds_client(metadata).build();
     RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
         .or_else(profile.build())
         .or_else(metadata)
@@ -94,7 +108,12 @@ async fn region(access: &Access, providers: &ProviderConfig) -> Option<Region> {
 
 /// The SDK's own chain, but for [`metadata_service`], and but for a profile on the command line: keys in the environment must
 /// not win over it and send the run to another account.
-async fn credentials(access: &Access, providers: &ProviderConfig, region: Option<Region>) -> SharedCredentialsProvider {
+async fn credentials(
+    access: &Access,
+    providers: &ProviderConfig,
+    metadata: imds::Client,
+    region: Option<Region>,
+) -> SharedCredentialsProvider {
     let providers = providers.clone().with_region(region);
     if let Some(credentials) = &access.credentials {
         return SharedCredentialsProvider::new(credentials.clone());
@@ -103,7 +122,7 @@ async fn credentials(access: &Access, providers: &ProviderConfig, region: Option
         let provider = ProfileFileCredentialsProvider::builder().configure(&providers).profile_name(profile).build();
         return SharedCredentialsProvider::new(provider);
     }
-    let chain = DefaultCredentialsChain::builder().imds_client(metadata_service(&providers)).configure(providers);
+    let chain = DefaultCredentialsChain::builder().imds_client(metadata).configure(providers);
     SharedCredentialsProvider::new(chain.build().await)
 }
 

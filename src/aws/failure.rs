@@ -195,7 +195,9 @@ fn never_connected(error: &(dyn Error + 'static)) -> bool {
             return true;
         }
         let text = current.to_string();
-        if text.contains("dns error") || text.contains("tcp connect error") || text.contains("connect timeout") {
+        // The last one is a proxy's.
+        if ["dns error", "tcp connect error", "connect timeout", "tunnel error"].iter().any(|sign| text.contains(sign))
+        {
             return true;
         }
         cause = current.source();

@@ -5,5 +5,6 @@ pub(crate) mod answer;
 pub(crate) mod classify;
 pub(crate) mod clients;
 pub(crate) mod failure;
+pub(crate) mod proxy;
 pub(crate) mod retry;
 pub(crate) mod visitor;

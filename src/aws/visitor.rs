@@ -5,9 +5,10 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, DATE, HOST, HeaderName, USER_AGENT};
+use http::header::{CONNECTION, CONTENT_TYPE, DATE, HOST, HeaderName, PROXY_AUTHORIZATION, USER_AGENT};
 use http::{HeaderValue, Method, Request, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Empty, Full, Limited};
+use hyper_util::client::proxy::matcher::Intercept;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
@@ -21,6 +22,7 @@ use tokio_tungstenite::tungstenite;
 use url::Url;
 
 use super::failure::causes;
+use super::proxy::Proxy;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
@@ -79,19 +81,25 @@ pub(crate) struct Answer {
 }
 
 /// Somebody without credentials.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Visitor {
+    proxy: Option<Proxy>,
     /// Built when first needed: reading this machine's roots takes a few milliseconds.
     tls: OnceLock<Arc<ClientConfig>>,
 }
 
 impl Visitor {
+    /// One who leaves through the proxy of the environment. One that cannot be used was refused when the run began.
+    pub(crate) fn new() -> Self {
+        Self { proxy: Proxy::of_environment().ok().flatten(), tls: OnceLock::new() }
+    }
+
     /// One who trusts other roots than this machine.
     #[cfg(test)]
     fn trusting(roots: RootCertStore) -> Self {
         let tls = OnceLock::new();
         tls.set(Arc::new(client_config(roots).unwrap())).unwrap();
-        Self { tls }
+        Self { proxy: None, tls }
     }
 
     pub(crate) async fn get(&self, url: &Url) -> Result<Answer, VisitError> {
@@ -166,23 +174,56 @@ impl Visitor {
             let is_tls = matches!(url.scheme(), "https" | "wss");
             let port = url.port_or_known_default().unwrap_or(if is_tls { 443 } else { 80 });
             let address = host.trim_start_matches('[').trim_end_matches(']');
-            let stream =
-                TcpStream::connect((address, port)).await.map_err(|error| no_connection(&error.to_string()))?;
-            // Small messages are what is measured.
-            stream.set_nodelay(true).map_err(|error| no_connection(&error.to_string()))?;
             if !is_tls {
-                return Ok(Box::new(stream) as Box<dyn Stream>);
+                return reach(address, port).await;
             }
-            let name = ServerName::try_from(address.to_owned());
-            let name = name.map_err(|error| VisitError::NoTls(error.to_string()))?;
-            let stream = TlsConnector::from(self.tls()?).connect(name, stream).await;
-            // The same error tells of a broken connection and of a certificate that nobody vouches for.
-            Ok(Box::new(stream.map_err(|error| match error.get_ref() {
-                Some(inner) if inner.is::<rustls::Error>() => VisitError::NoTls(inner.to_string()),
-                _ => no_connection(&error.to_string()),
-            })?) as Box<dyn Stream>)
+            let stream = match self.proxy.as_ref().and_then(|proxy| proxy.instead_of(host, port)) {
+                None => reach(address, port).await?,
+                Some(proxy) => self.tunnel(&proxy, host, port).await?,
+            };
+            self.secure(address, stream).await
         };
         timeout(CONNECT_TIMEOUT, connecting).await.unwrap_or(Err(VisitError::TimedOut(CONNECT_TIMEOUT)))
+    }
+
+    /// A connection that the proxy passes on.
+    async fn tunnel(&self, proxy: &Intercept, host: &str, port: u16) -> Result<Box<dyn Stream>, VisitError> {
+        let failed = |why: String| VisitError::NoConnection(format!("the proxy {why}"));
+        let is_tls = proxy.uri().scheme_str() == Some("https");
+        let address = proxy.uri().host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
+        let proxy_port = proxy.uri().port_u16().unwrap_or(if is_tls { 443 } else { 80 });
+        let mut stream =
+            reach(address, proxy_port).await.map_err(|error| failed(format!("cannot be reached: {error}")))?;
+        if is_tls {
+            stream = self.secure(address, stream).await?;
+        }
+        let target = format!("{host}:{port}");
+        let mut request = Request::builder().method(Method::CONNECT).uri(&target).header(HOST, &target);
+        if let Some(authorization) = proxy.basic_auth() {
+            request = request.header(PROXY_AUTHORIZATION, authorization);
+        }
+        let broke =
+            |error: &(dyn std::error::Error + 'static)| failed(format!("broke the connection: {}", causes(error)));
+        let request = request.body(Empty::<Bytes>::new()).map_err(|error| broke(&error))?;
+        let handshake = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await;
+        let (mut sender, connection) = handshake.map_err(|error| broke(&error))?;
+        tokio::spawn(connection.with_upgrades());
+        let answer = sender.send_request(request).await.map_err(|error| broke(&error))?;
+        if !answer.status().is_success() {
+            return Err(failed(format!("answered {} when it was asked for {target}", answer.status())));
+        }
+        let stream = hyper::upgrade::on(answer).await.map_err(|error| broke(&error))?;
+        Ok(Box::new(TokioIo::new(stream)))
+    }
+
+    async fn secure(&self, host: &str, stream: Box<dyn Stream>) -> Result<Box<dyn Stream>, VisitError> {
+        let name = ServerName::try_from(host.to_owned()).map_err(|error| VisitError::NoTls(error.to_string()))?;
+        let stream = TlsConnector::from(self.tls()?).connect(name, stream).await;
+        // The same error tells of a broken connection and of a certificate that nobody vouches for.
+        Ok(Box::new(stream.map_err(|error| match error.get_ref() {
+            Some(inner) if inner.is::<rustls::Error>() => VisitError::NoTls(inner.to_string()),
+            _ => VisitError::NoConnection(error.to_string()),
+        })?))
     }
 
     fn tls(&self) -> Result<Arc<ClientConfig>, VisitError> {
@@ -199,6 +240,14 @@ impl Visitor {
     }
 }
 
+async fn reach(host: &str, port: u16) -> Result<Box<dyn Stream>, VisitError> {
+    let failed = |error: std::io::Error| VisitError::NoConnection(error.to_string());
+    let stream = TcpStream::connect((host, port)).await.map_err(failed)?;
+    // Small messages are what is measured.
+    stream.set_nodelay(true).map_err(failed)?;
+    Ok(Box::new(stream))
+}
+
 fn client_config(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
@@ -206,83 +255,5 @@ fn client_config(roots: RootCertStore) -> Result<ClientConfig, rustls::Error> {
 }
 
 #[cfg(test)]
-mod tests {
-    use futures_util::{SinkExt, StreamExt};
-    use rustls::ServerConfig;
-    use rustls::pki_types::pem::PemObject;
-    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
-    use tokio_rustls::TlsAcceptor;
-    use tokio_tungstenite::tungstenite::Message;
-
-    use super::*;
-
-    fn certificate() -> CertificateDer<'static> {
-        CertificateDer::from_pem_slice(include_bytes!("tests/localhost.pem")).unwrap()
-    }
-
-    /// A server that nobody but those who trust its certificate talks to: an HTTP answer to the first, an echo to the second.
-    async fn server() -> u16 {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let port = listener.local_addr().unwrap().port();
-        let key = PrivateKeyDer::from_pem_slice(include_bytes!("tests/localhost.key.pem")).unwrap();
-        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![certificate()], key)
-            .unwrap();
-        let acceptor = TlsAcceptor::from(Arc::new(config));
-        tokio::spawn(async move {
-            let next = async || acceptor.accept(listener.accept().await.unwrap().0).await;
-            let mut http = next().await.unwrap();
-            let mut request = [0; 1024];
-            let length = http.read(&mut request).await.unwrap();
-            assert!(request[..length].starts_with(b"GET /a?b HTTP/1.1\r\n"));
-            http.write_all(b"HTTP/1.1 200 OK\r\ncontent-type: text/css\r\nconnection: close\r\n\r\nhello")
-                .await
-                .unwrap();
-            http.shutdown().await.unwrap();
-            let mut socket = tokio_tungstenite::accept_async(next().await.unwrap()).await.unwrap();
-            let message = socket.next().await.unwrap().unwrap();
-            socket.send(message).await.unwrap();
-            // Whoever does not trust it hangs up.
-            assert!(next().await.is_err());
-        });
-        port
-    }
-
-    #[tokio::test]
-    async fn https_and_wss_are_spoken_with_those_whose_roots_are_trusted_and_with_nobody_else() {
-        let port = server().await;
-        let mut roots = RootCertStore::empty();
-        roots.add(certificate()).unwrap();
-        let visitor = Visitor::trusting(roots);
-        let url = |scheme: &str| Url::parse(&format!("{scheme}://localhost:{port}/a?b")).unwrap();
-        let answer = visitor.get(&url("https")).await.unwrap();
-        assert_eq!((answer.status, answer.content_type.as_str()), (StatusCode::OK, "text/css"));
-        assert_eq!(answer.body, "hello");
-        let mut socket = visitor.open_socket(&url("wss")).await.unwrap();
-        socket.send(Message::text("echo")).await.unwrap();
-        assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("echo"));
-        let stranger = Visitor::trusting(RootCertStore::empty());
-        let refused = stranger.get(&url("https")).await.unwrap_err();
-        assert!(matches!(refused, VisitError::NoTls(_)) && !refused.may_pass(), "{refused}");
-    }
-
-    #[tokio::test]
-    async fn nobody_there_is_told_from_a_broken_answer() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
-        let server = async {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            stream.write_all(b"hello\r\n\r\n").await.unwrap();
-        };
-        let visitor = Visitor::default();
-        let (answer, ()) = tokio::join!(visitor.get(&url), server);
-        assert!(matches!(answer, Err(VisitError::Broken(_))), "{answer:?}");
-        drop(listener);
-        assert!(matches!(visitor.get(&url).await, Err(VisitError::NoConnection(_))));
-    }
-}
+#[path = "tests/visitor.rs"]
+mod tests;

@@ -12,6 +12,7 @@ use super::{Ending, Run};
 use crate::artifact::{self, BuildRequest, Readiness};
 use crate::aws::account::{self, Account};
 use crate::aws::clients::{self, Clients};
+use crate::aws::proxy::Proxy;
 use crate::cli::DoctorOptions;
 use crate::config::{RoleSettings, Target};
 use crate::diagnostics::{Code, Diagnostic};
@@ -46,7 +47,7 @@ pub(super) async fn run(options: &DoctorOptions, run: &Run) -> Result<Ending, Di
     let mut report = Report { run, problems: Vec::new() };
     match place::existing(&target, run).await {
         Ok(place) => {
-            let sdk = run.unless_interrupted(async { Ok(clients::load(&place.access).await) }).await?;
+            let sdk = run.unless_interrupted(clients::load(&place.access)).await?;
             run.unless_interrupted(async {
                 examine(&sdk, &place, &patient, &mut report).await;
                 Ok(())
@@ -117,10 +118,11 @@ impl<'run> Report<'run> {
 
 /// Everything but the relay.
 pub(super) async fn examine(sdk: &SdkConfig, place: &Place, patient: &Patient, report: &mut Report<'_>) {
-    let variable = |name: &str| std::env::var(name).ok();
     let is_local = place.source == Some(EndpointSource::Local);
     let overridden = clients::overridden_services(&place.access);
-    doctor::endpoints(sdk.endpoint_url(), place.source, &overridden, variable)
+    // One that cannot be used was refused when the clients were made.
+    let proxy = Proxy::of_environment().ok().flatten();
+    doctor::endpoints(sdk.endpoint_url(), place.source, &overridden, proxy.as_ref())
         .into_iter()
         .for_each(|finding| report.tell(finding));
     let credentials = account::credentials(sdk).await;
@@ -129,6 +131,7 @@ pub(super) async fn examine(sdk: &SdkConfig, place: &Place, patient: &Patient, r
         Err(problem) => Finding::problem(Subject::Credentials, problem.to_string(), problem.hint.clone()),
     });
     let region = sdk.region().map(ToString::to_string);
+    let variable = |name: &str| std::env::var(name).ok();
     report.tell(doctor::region(region.as_deref(), patient.region.as_deref(), is_local, variable));
     report.tell(clock(sdk, region.as_deref()).await);
     if credentials.is_err() || region.is_none() {

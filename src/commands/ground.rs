@@ -35,7 +35,7 @@ impl Ground {
     /// Finds credentials, account and region, and says where the run is about to act.
     pub(super) async fn open(place: &Place, run: &Run) -> Result<Self, Diagnostic> {
         run.events.emit(Event::Phase { phase: Phase::Identifying });
-        let sdk = run.unless_interrupted(async { Ok(clients::load(&place.access).await) }).await?;
+        let sdk = run.unless_interrupted(clients::load(&place.access)).await?;
         Self::with(&sdk, place, run).await
     }
 

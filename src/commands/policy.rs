@@ -49,7 +49,7 @@ async fn patterns(options: &PolicyOptions, run: &Run) -> Result<Patterns, Diagno
         return Ok(Patterns { stacks, partition, account: AccountId(account.clone()), region, role_path });
     }
     run.events.emit(Event::Phase { phase: Phase::Identifying });
-    let sdk = clients::load(&access).await;
+    let sdk = clients::load(&access).await?;
     let Account { id, partition, region, caller } = account::identify(&sdk, &Clients::new(&sdk)).await?;
     let endpoint = sdk.endpoint_url().map(str::to_owned);
     run.events.emit(Event::Target {
@@ -64,7 +64,7 @@ async fn patterns(options: &PolicyOptions, run: &Run) -> Result<Patterns, Diagno
 }
 
 async fn configured_region(access: &Access) -> Result<Region, Diagnostic> {
-    let sdk = clients::load(access).await;
+    let sdk = clients::load(access).await?;
     sdk.region().map(|region| Region(region.to_string())).ok_or_else(|| {
         Diagnostic::new(
             Code::NoRegion,

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use url::Url;
 
 use super::{Finding, Subject};
+use crate::aws::proxy::Proxy;
 use crate::events::EndpointSource;
 
 /// AWS refuses signatures that are five minutes off; S3 gives fifteen.
@@ -16,14 +17,12 @@ const WORTH_A_WORD: Duration = Duration::from_secs(60);
 /// A first `up` with a build of the relay may take some minutes.
 const SHORT_LIFE: Duration = Duration::from_secs(15 * 60);
 
-const PROXIES: [&str; 6] = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
-
 /// Where calls go.
 pub(crate) fn endpoints(
     endpoint: Option<&str>,
     source: Option<EndpointSource>,
     overridden: &[(String, String)],
-    variable: impl Fn(&str) -> Option<String>,
+    proxy: Option<&Proxy>,
 ) -> Vec<Finding> {
     let mut findings = vec![match (endpoint, source) {
         (None, _) => Finding::ok(Subject::Endpoint, "AWS itself"),
@@ -47,17 +46,10 @@ pub(crate) fn endpoints(
             format!("unset {name} if AWS is meant"),
         )
     }));
-    let proxies: Vec<&str> = PROXIES
-        .into_iter()
-        .filter(|name| variable(name).is_some_and(|value| !value.is_empty()))
-        .filter(|_| source != Some(EndpointSource::Local))
-        .collect();
-    if let [first, ..] = proxies[..] {
-        findings.push(Finding::warning(
-            Subject::Endpoint,
-            format!("{} is set, but webrtc-aws connects without a proxy", proxies.join(", ")),
-            format!("where nothing gets out but through the proxy of {first}, run webrtc-aws on another network"),
-        ));
+    if let Some(proxy) = proxy
+        && source != Some(EndpointSource::Local)
+    {
+        findings.push(Finding::ok(Subject::Endpoint, format!("https goes through the proxy {proxy}")));
     }
     findings
 }
@@ -179,14 +171,13 @@ mod tests {
 
     #[test]
     fn whatever_leads_elsewhere_is_said_without_its_secrets() {
-        let none = |_: &str| None;
-        assert_eq!(endpoints(None, None, &[], none), [Finding::ok(Subject::Endpoint, "AWS itself")]);
+        assert_eq!(endpoints(None, None, &[], None), [Finding::ok(Subject::Endpoint, "AWS itself")]);
         let overridden = [("AWS_ENDPOINT_URL_S3".to_owned(), "http://me:pass@127.0.0.1:9".to_owned())];
-        let proxied = |name: &str| (name == "HTTPS_PROXY").then(|| "http://me:pass@proxy.test".to_owned());
+        let proxy = Proxy::of(|name| (name == "HTTPS_PROXY").then(|| "http://me:pass@proxy.test".to_owned())).unwrap();
+        let proxied = proxy.as_ref();
         let all = endpoints(Some("http://me:pass@127.0.0.1:5013"), None, &overridden, proxied);
-        assert_eq!(all.len(), 3);
+        assert_eq!(all.iter().map(is_ok).collect::<Vec<_>>(), [false, false, true]);
         for finding in &all {
-            assert!(matches!(finding.verdict, Verdict::Warning { .. }), "{finding:?}");
             assert!(!format!("{finding:?}").contains("pass"), "{finding:?}");
         }
         let local = endpoints(Some("http://127.0.0.1:4580"), Some(EndpointSource::Local), &[], proxied);

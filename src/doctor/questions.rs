@@ -16,7 +16,7 @@ const FEW: i32 = 100;
 
 /// What the clock of whoever answers there says.
 pub(crate) async fn server_time(url: &Url) -> Result<SystemTime, String> {
-    let answer = Visitor::default().get(url).await.map_err(|error| error.to_string())?;
+    let answer = Visitor::new().get(url).await.map_err(|error| error.to_string())?;
     let date = answer.date.ok_or_else(|| "the answer has no date".to_owned())?;
     let parsed = rfc2822::parse(&date).map_err(|error| error.to_string())?;
     Ok(SystemTime::from(parsed.timestamp()))

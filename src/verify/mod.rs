@@ -68,7 +68,7 @@ impl<'a> Verification<'a> {
             reach,
             deadline: Instant::now() + patience,
             events,
-            visitor: Visitor::default(),
+            visitor: Visitor::new(),
         })
     }
 

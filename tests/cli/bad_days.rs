@@ -1,8 +1,9 @@
 //! Runs that cannot succeed: each ends in a diagnostic that says what to do, with a documented exit code.
 
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 
-use super::program::{Local, Program, snapshot};
+use super::program::{Local, Program, Ran, snapshot};
 
 /// Takes connections and never answers, as a network without a metadata service may do.
 struct SilentServer {
@@ -128,4 +129,36 @@ fn results_that_a_full_disk_does_not_take_are_no_success() {
         assert_eq!(ran.status.code(), Some(1), "{said}");
         assert!(said.contains("could not all be written") && said.contains("hint: make room"), "{said}");
     }
+}
+
+/// Every https call asks the proxy for a way, and is told to prove who it is: nothing leaves this machine.
+#[test]
+fn a_proxy_is_asked_for_the_way_to_aws_and_what_it_refuses_is_said() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (asked, requests) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        // Until the test is over.
+        for client in listener.incoming().map(Result::unwrap) {
+            let mut reader = BufReader::new(&client);
+            let mut request = String::new();
+            while !request.ends_with("\r\n\r\n") && reader.read_line(&mut request).unwrap() > 0 {}
+            let refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\ncontent-length: 0\r\n\r\n";
+            (&client).write_all(refusal).unwrap();
+            if asked.send(request).is_err() {
+                break;
+            }
+        }
+    });
+    let status = |proxy: &str| {
+        let program = Program::new(&["status", "--region", "us-east-1"]).with_made_up_credentials();
+        program.env("HTTPS_PROXY", proxy).env("AWS_EC2_METADATA_DISABLED", "true").run()
+    };
+    let ran = status(&format!("http://me:pass@{address}"));
+    let request = requests.recv().unwrap();
+    assert!(request.starts_with("CONNECT sts.us-east-1.amazonaws.com:443 HTTP/1.1\r\n"), "{request}");
+    assert!(request.to_ascii_lowercase().contains("\r\nproxy-authorization: basic "), "{request}");
+    let port = format!(":{} ", address.port());
+    snapshot!("proxy-refuses", Ran { stderr: ran.stderr.replace(&port, ":PORT "), ..ran });
+    snapshot!("proxy-unusable", status("socks5://me:pass@127.0.0.1:1"));
 }

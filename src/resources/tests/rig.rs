@@ -76,7 +76,8 @@ impl Rig {
             endpoint_url: Some(endpoint.clone()),
             credentials: Some(Credentials::from_keys(DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY, None)),
         })
-        .await;
+        .await
+        .unwrap();
         let clients = Clients::new(&sdk);
         let Account { id, partition, region, .. } = identify(&sdk, &clients).await.unwrap();
         let page = tempfile::tempdir().unwrap();
