@@ -8,6 +8,7 @@ mod fleet;
 mod life;
 mod logs;
 mod open;
+mod output;
 mod settings;
 mod shell;
 mod turn;
@@ -33,6 +34,7 @@ pub(crate) use fleet::{AccountOptions, ListOptions, SweepOptions};
 pub(crate) use life::{LifeOptions, TagOptions};
 pub(crate) use logs::{LogsOptions, Since};
 pub(crate) use open::{CodeOptions, OpenOptions};
+pub(crate) use output::{OutputFormat, OutputOptions};
 pub(crate) use settings::{ConfigOptions, SettingsOptions};
 pub(crate) use shell::{CompletionsOptions, ManOptions};
 pub(crate) use turn::TurnOptions;
@@ -175,31 +177,6 @@ pub(crate) enum Command {
     ///
     /// 'man webrtc-aws-up' finds them in ~/.local/share/man/man1.
     Man(ManOptions),
-}
-
-/// How a run reports.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Output")]
-pub(crate) struct OutputOptions {
-    /// How to report: lines for people, or one JSON object a line
-    ///
-    /// human: results on stdout, progress and problems on stderr; colour and moving bars only on a terminal (NO_COLOR, TERM=dumb
-    /// and CI are respected). json: every event as one JSON object a line on stdout and nothing else there; the first has
-    /// "event":"started", the last "event":"finished".
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = OutputFormat::Human, global = true)]
-    pub(crate) output: OutputFormat,
-
-    /// Also show unchanged resources, every wait with its reason, and what AWS said in full
-    #[arg(long, short, global = true)]
-    pub(crate) verbose: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum OutputFormat {
-    /// Lines for people
-    Human,
-    /// One JSON object a line
-    Json,
 }
 
 #[derive(Debug, Args)]

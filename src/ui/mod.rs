@@ -14,6 +14,8 @@ mod printer;
 mod screen;
 mod terminal;
 mod text;
+mod timeline;
+mod trace;
 
 use std::time::Duration;
 
@@ -53,6 +55,10 @@ impl Reporter {
         }];
         if let Some(github) = github::GitHub::detect(&printer) {
             renderers.push(Box::new(github));
+        }
+        if let Some(timeline) = timeline::Timeline::wanted(options.timings, options.trace.as_ref(), &printer) {
+            // Behind the others: at the end it comes last.
+            renderers.push(Box::new(timeline));
         }
         let (end, ended) = oneshot::channel();
         std::thread::spawn(move || {
