@@ -415,23 +415,23 @@ mod tests {
         );
         assert_eq!(result.await.map_err(|failure| failure.class), Err(FailureClass::Other));
 
-        let (started, calls) = (Instant::now(), Cell::new(0));
+        let started = Instant::now();
         let result = repeating(
             Repeat::Safe,
             &cancel,
             |_| {},
             || {
-                calls.set(calls.get() + 1);
-                // A minute each, so that no class's own deadline is what ends it.
-                let class = [FailureClass::Throttled, FailureClass::NotReady, FailureClass::Conflict][calls.get() % 3];
-                async move {
-                    pause(Duration::from_secs(40)).await;
-                    Err::<(), _>(failure(class))
-                }
+                // Each within its own patience.
+                let class = match started.elapsed().as_secs() {
+                    0..100 => FailureClass::Throttled,
+                    100..270 => FailureClass::NotReady,
+                    _ => FailureClass::Conflict,
+                };
+                async move { Err::<(), _>(failure(class)) }
             },
         );
-        assert!(result.await.is_err());
-        assert!(started.elapsed() <= LONGEST + Duration::from_secs(80), "{:?}", started.elapsed());
+        assert_eq!(result.await.map_err(|failure| failure.class), Err(FailureClass::Conflict));
+        assert!(started.elapsed() <= LONGEST, "{:?}", started.elapsed());
     }
 
     #[tokio::test(start_paused = true)]

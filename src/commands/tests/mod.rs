@@ -26,3 +26,4 @@ mod sweep;
 mod table;
 mod tagging;
 mod together;
+mod waits;

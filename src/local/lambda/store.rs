@@ -191,6 +191,12 @@ impl Function {
 }
 
 impl Store {
+    /// Whether Lambda holds a grant to this very role for the function.
+    #[cfg(test)]
+    pub(crate) fn is_bound_to(&self, function: &str, role_id: &str) -> bool {
+        self.functions.get(function).and_then(|function| function.version.role_id.as_deref()) == Some(role_id)
+    }
+
     /// Drops the functions whose deletion is through.
     pub(super) fn bury(&mut self, now: Instant) {
         self.functions.retain(|_, function| function.gone_at.is_none_or(|gone| now < gone));

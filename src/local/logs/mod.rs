@@ -98,7 +98,7 @@ pub(crate) fn operation(call: &Call) -> Option<Operation> {
 }
 
 /// The last lines of deleted functions that have arrived by now.
-fn flush(world: &World) {
+pub(crate) fn flush(world: &World) {
     let due = world.state().lambda.due_flushes(world.now());
     for Flush { group, role_name, role_id, .. } in due {
         // A function's credentials end with its role.
@@ -112,7 +112,6 @@ fn flush(world: &World) {
 }
 
 pub(crate) async fn handle(world: &Arc<World>, call: &Call) -> Answer {
-    flush(world);
     let name = operation(call).map_or("", |operation| operation.name);
     match operations::run(world, name, &call.body) {
         Ok(None) => answer::with_body(http::StatusCode::OK, "application/x-amz-json-1.1", ""),
