@@ -284,7 +284,9 @@ impl Rig {
 
     pub(super) async fn teardown(&self) -> Result<Ending, Diagnostic> {
         let run = Run::new(Events::discarded(), Settings::default());
-        let session = self.session(&run).await?;
+        // It is not told under which role the relay runs.
+        let config = Config { role: RoleSettings::default(), ..self.config.clone() };
+        let session = self.ground(&run).await?.session(config, &run);
         let mut ending = teardown::remove(&session, ForeignObjects::Keep, false).await?;
         ending.problem.take().map_or(Ok(ending), Err)
     }
