@@ -23,7 +23,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use crate::artifact::Architecture;
 use crate::config::{DEFAULT_STUN_SERVERS, RelaySettings, Throttling};
 use crate::local::FaultRule;
-use crate::naming::{RolePath, StackName, StackPattern, StageName};
+use crate::naming::{ExistingRole, RolePath, StackName, StackPattern, StageName};
 use crate::permissions::Purpose;
 
 pub(crate) use access::AccessOptions;
@@ -89,8 +89,8 @@ pub(crate) enum Command {
 
     /// Show what of a stack is there, and whether it is as it should be
     ///
-    /// Each resource is present, missing, drifted (it differs from these options), foreign (it has our name but is not ours) or
-    /// ambiguous (more than one carries our tag). The relay's code is compared only where it costs no build: with --relay, or
+    /// Each resource is present, missing, drifted (it differs from these options), foreign (it has our name but is not ours),
+    /// ambiguous (more than one carries our tag) or unwanted (ours, and these options do without it). The relay's code is compared only where it costs no build: with --relay, or
     /// when it was built before.
     Status(StatusOptions),
 
@@ -345,9 +345,16 @@ pub(crate) struct ContentOptions {
     pub(crate) tags: TagOptions,
 }
 
-/// What an account may demand of every role.
-#[derive(Debug, Args)]
+/// The relay's role, and what an account may demand of every role.
+#[derive(Clone, Debug, Args)]
 pub(crate) struct RoleOptions {
+    /// Run the relay under this role, which is there already, instead of one of the stack's own: its name or ARN
+    ///
+    /// For accounts where nobody may create roles. It has to let Lambda assume it, and to be allowed what 'webrtc-aws policy --for relay'
+    /// prints; it is never changed or removed. Of a role under a path, 'policy' needs the ARN.
+    #[arg(long, value_name = "NAME|ARN", conflicts_with_all = ["permissions_boundary", "role_path"])]
+    pub(crate) existing_role: Option<ExistingRole>,
+
     /// Limit the relay's role by this managed policy; some accounts demand one for every role
     #[arg(long, value_name = "ARN", value_parser = values::managed_policy)]
     pub(crate) permissions_boundary: Option<String>,
@@ -382,6 +389,10 @@ pub(crate) struct PolicyOptions {
     /// The profile whose credentials tell the account; otherwise AWS_PROFILE, or the default chain of credentials
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) profile: Option<String>,
+
+    /// The stage of the WebSocket API, as for 'up': it counts in what the relay may do
+    #[arg(long, value_name = "NAME", default_value = "prod")]
+    pub(crate) stage: StageName,
 
     #[command(flatten)]
     pub(crate) role: RoleOptions,

@@ -10,7 +10,7 @@ use url::Url;
 
 use crate::artifact::Architecture;
 use crate::lifetime::Expiry;
-use crate::naming::{GatewayTemplate, RolePath, StackName, StageName};
+use crate::naming::{ExistingRole, GatewayTemplate, RolePath, StackName, StageName};
 
 pub(crate) use turn::{DEFAULT_TURN_LIFE, is_host_and_port};
 pub use turn::{SecretSource, TurnServers, TurnUrl};
@@ -103,9 +103,11 @@ impl Default for RelaySettings {
     }
 }
 
-/// What an account may demand of every role that is made in it.
+/// The relay's role, and what an account may demand of every role that is made in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoleSettings {
+    /// One that its owner made, instead of one of the stack's own. The other settings are about that one.
+    pub existing: Option<ExistingRole>,
     /// Where the role stands.
     pub path: RolePath,
     /// ARN of the managed policy beyond which the role may do nothing.

@@ -272,6 +272,8 @@ pub enum Event {
 pub enum PolicyKind {
     /// What credentials may do.
     Permissions,
+    /// What the relay may do.
+    Relay,
     /// Who may take a role.
     Trust,
 }

@@ -2,6 +2,7 @@
 //! console always agree on what belongs to whom.
 
 mod account;
+mod existing_role;
 mod partition;
 mod patterns;
 mod role_path;
@@ -22,6 +23,7 @@ use url::Url;
 use crate::config::SecretSource;
 
 pub(crate) use account::Principal;
+pub use existing_role::ExistingRole;
 pub use patterns::StackPattern;
 pub(crate) use patterns::{ANY, Patterns};
 pub use role_path::RolePath;

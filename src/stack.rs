@@ -19,6 +19,7 @@ use crate::resources::role_policy::RolePolicy;
 use crate::resources::route::Route;
 use crate::resources::stage::Stage;
 use crate::resources::websocket_api::WebsocketApi;
+use crate::resources::{ROLE, ROLE_POLICY};
 
 /// What goes into a stack besides its settings. Commands that deploy nothing have none of it.
 #[derive(Debug)]
@@ -43,7 +44,7 @@ pub(crate) fn graph(config: &Config, names: &Arc<Names>, ingredients: Ingredient
     let api: Arc<dyn Resource> = Arc::new(WebsocketApi { names: names(), tagging: tagging() });
     let integration: Arc<dyn Resource> = Arc::new(Integration { names: names() });
     let route: Arc<dyn Resource> = Arc::new(Route);
-    Graph::new(vec![
+    let graph = Graph::new(vec![
         Arc::new(Bucket { names: names(), tagging: tagging() }),
         Arc::new(Objects {
             names: names(),
@@ -72,7 +73,11 @@ pub(crate) fn graph(config: &Config, names: &Arc<Names>, ingredients: Ingredient
             throttling: config.throttling,
             tagging: tagging(),
         }),
-    ])
+    ]);
+    match config.role.existing {
+        Some(_) => graph.without([ROLE, ROLE_POLICY]),
+        None => graph,
+    }
 }
 
 #[cfg(test)]
@@ -145,7 +150,7 @@ mod tests {
         assert_eq!(applied.last(), Some(&crate::resources::STAGE));
         let deleted = order_of(&graph.delete_order(), &graph).await;
         let place = |address| deleted.iter().position(|other| *other == address).unwrap();
-        use crate::resources::{BUCKET, FUNCTION, LOG_GROUP, OBJECTS, ROLE, ROLE_POLICY, WEBSOCKET_API};
+        use crate::resources::{BUCKET, FUNCTION, LOG_GROUP, OBJECTS, WEBSOCKET_API};
         assert!(place(WEBSOCKET_API) < place(FUNCTION), "callers go before what they call");
         assert!(place(FUNCTION) < place(LOG_GROUP) && place(FUNCTION) < place(ROLE_POLICY));
         assert!(place(ROLE_POLICY) < place(ROLE) && place(OBJECTS) < place(BUCKET));
@@ -169,7 +174,7 @@ mod tests {
     fn granted(graph: &Graph) -> Vec<(String, String)> {
         let known = Known::default();
         known.api.set(crate::naming::ApiId("abcdefghij".into()));
-        let policy = graph.resources().iter().find(|r| r.address() == crate::resources::ROLE_POLICY).unwrap();
+        let policy = graph.resources().iter().find(|r| r.address() == ROLE_POLICY).unwrap();
         let document = policy.desired(&known).unwrap();
         let statements = document["document"]["Statement"].as_array().unwrap();
         statements.iter().map(|s| (s["Action"].to_string(), s["Resource"].to_string())).collect()

@@ -12,7 +12,7 @@ use crate::config::{
     default_ice_servers,
 };
 use crate::diagnostics::{Code, Diagnostic};
-use crate::naming::{StackName, StageName, UserTag};
+use crate::naming::{RolePath, StackName, StageName, UserTag};
 
 /// The settings of a command that knows what is wanted.
 pub(super) fn config(
@@ -31,7 +31,7 @@ pub(super) fn config(
             timeout_s: content.timeout,
             log_retention_days: content.log_retention,
         },
-        role: role(&content.role),
+        role: role(&content.role)?,
         ice_servers: ice_servers(&content.stun),
         turn: turn(&content.turn)?,
         throttling: Throttling { rate: content.throttle_rate, burst: content.throttle_burst },
@@ -82,8 +82,22 @@ pub(super) fn bare_at(stack: StackName, target: Target) -> Config {
     }
 }
 
-pub(super) fn role(role: &RoleOptions) -> RoleSettings {
-    RoleSettings { path: role.role_path.clone(), permissions_boundary: role.permissions_boundary.clone() }
+/// On the command line the one excludes the others; in the environment and in a file nothing does.
+pub(super) fn role(role: &RoleOptions) -> Result<RoleSettings, Diagnostic> {
+    let RoleOptions { existing_role, permissions_boundary, role_path } = role.clone();
+    let demand = match (&permissions_boundary, &role_path) {
+        (Some(_), _) => Some("a permissions boundary"),
+        (None, path) => (*path != RolePath::default()).then_some("a path"),
+    };
+    match demand {
+        Some(demand) if existing_role.is_some() => Err(Diagnostic::new(
+            Code::InvalidInput,
+            format!("an existing role is set, and {demand} for a role of the stack's own"),
+            "set --existing-role alone, or without it --permissions-boundary and --role-path; 'webrtc-aws config' shows what is set \
+             where",
+        )),
+        _ => Ok(RoleSettings { existing: existing_role, path: role_path, permissions_boundary }),
+    }
 }
 
 pub(super) fn target(place: &PlaceOptions) -> Target {
@@ -138,6 +152,20 @@ mod tests {
         assert_eq!(ice_servers(&[url("none")]), []);
         let given = ice_servers(&[url("stun:a.test"), url("stuns:b.test:5349")]);
         assert_eq!(given, [IceServer { urls: vec!["stun:a.test".into(), "stuns:b.test:5349".into()] }]);
+    }
+
+    #[test]
+    fn an_existing_role_is_limited_and_placed_by_its_owner() {
+        let options = |existing: Option<&str>, boundary: Option<&str>, path: &str| RoleOptions {
+            existing_role: existing.map(|role| role.parse().unwrap()),
+            permissions_boundary: boundary.map(str::to_owned),
+            role_path: path.parse().unwrap(),
+        };
+        let limit = Some("arn:aws:iam::123456789012:policy/limit");
+        assert!(role(&options(None, limit, "/team/")).unwrap().existing.is_none());
+        assert!(role(&options(Some("relay"), None, "/")).unwrap().existing.is_some());
+        assert_eq!(role(&options(Some("relay"), limit, "/")).unwrap_err().code, Code::InvalidInput);
+        assert_eq!(role(&options(Some("relay"), None, "/team/")).unwrap_err().code, Code::InvalidInput);
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub(super) async fn run(options: &DoctorOptions, run: &Run) -> Result<Ending, Di
     let target = configure::target(&options.place);
     let patient = Patient {
         stack: options.name.clone(),
-        role: configure::role(&options.role),
+        role: configure::role(&options.role)?,
         region: options.place.region.clone(),
     };
     let mut report = Report { run, problems: Vec::new() };
@@ -176,6 +176,7 @@ async fn ask_the_account(
         account: id.clone(),
         region: region.clone(),
         role_path: role_path.clone(),
+        existing_role: patient.role.existing.clone(),
     };
     let (stack, stage) = (patient.stack.clone(), StageName::default());
     let names = Arc::new(Names { stack, stage, partition, account: id, region, reach, role_path });
@@ -186,7 +187,8 @@ async fn ask_the_account(
     report.tell(doctor::concurrency(&context).await);
     let boundary = patient.role.permissions_boundary.as_deref();
     let wanted = permissions::policy(&[Purpose::Up], &of, boundary);
-    let hint = format!("webrtc-aws policy {} --for up", patient.stack);
+    let role = patient.role.existing.as_ref().map(|role| format!(" --existing-role {role}")).unwrap_or_default();
+    let hint = format!("webrtc-aws policy {} --for up{role}", patient.stack);
     report.tell(doctor::permissions(&context, &caller, &wanted, &hint).await);
 }
 

@@ -1,21 +1,41 @@
 //! `policy`: prints the IAM policy that the other commands need. Nobody needs a permission, and with account and region given not
 //! even credentials, to find out which to ask for.
 
-use super::{Ending, Run};
+use super::{Ending, Run, configure};
 use crate::aws::account::{self, Account};
 use crate::aws::clients::{self, Access, Clients};
 use crate::cli::PolicyOptions;
+use crate::config::RoleSettings;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::events::{EndpointSource, Event, Phase, PolicyKind};
 use crate::naming::{ANY, AccountId, Partition, Patterns, Region};
-use crate::permissions::{self, MANAGED_POLICY_LIMIT};
+use crate::permissions::{self, MANAGED_POLICY_LIMIT, Purpose};
 
 pub(super) async fn run(options: &PolicyOptions, run: &Run) -> Result<Ending, Diagnostic> {
-    let of = run.unless_interrupted(patterns(options, run)).await?;
+    let role = configure::role(&options.role)?;
+    let of = run.unless_interrupted(patterns(options, role, run)).await?;
+    if let Some(role) = &of.existing_role
+        && of.account.as_str() != ANY
+        && let Some(other) = role.account_other_than(&of.partition, &of.account)
+    {
+        return Err(Diagnostic::new(
+            Code::InvalidInput,
+            format!("{role} is a role of the account {other}, and the policy is for {}", of.account),
+            "a function runs under a role of its own account: name one that is there with --existing-role, or pass --account",
+        ));
+    }
     let boundary = options.role.permissions_boundary.as_deref();
-    let (kind, document) = match &options.github {
-        Some(repository) => (PolicyKind::Trust, permissions::github_trust(&of, repository, &options.subject)),
-        None => (PolicyKind::Permissions, permissions::policy(&options.purposes, &of, boundary)),
+    let (kind, document) = match (&options.github, options.purposes.as_slice()) {
+        (Some(repository), _) => (PolicyKind::Trust, permissions::github_trust(&of, repository, &options.subject)),
+        (None, [Purpose::Relay]) => (PolicyKind::Relay, permissions::relay(&of, &options.stage)),
+        (None, purposes) if purposes.contains(&Purpose::Relay) => {
+            return Err(Diagnostic::new(
+                Code::InvalidInput,
+                "what the relay has to be allowed and what its deployers have to be are two policies",
+                "make one with --for relay alone, for the relay's role, and one without",
+            ));
+        }
+        (None, purposes) => (PolicyKind::Permissions, permissions::policy(purposes, &of, boundary)),
     };
     let characters = document.characters();
     if kind == PolicyKind::Permissions && characters > MANAGED_POLICY_LIMIT {
@@ -29,9 +49,9 @@ pub(super) async fn run(options: &PolicyOptions, run: &Run) -> Result<Ending, Di
 }
 
 /// Whose resources the policy is about.
-async fn patterns(options: &PolicyOptions, run: &Run) -> Result<Patterns, Diagnostic> {
+async fn patterns(options: &PolicyOptions, role: RoleSettings, run: &Run) -> Result<Patterns, Diagnostic> {
     let stacks = options.stacks.clone().unwrap_or_else(|| options.name.clone().into());
-    let role_path = options.role.role_path.clone();
+    let RoleSettings { path: role_path, existing: existing_role, .. } = role;
     let given = options.region.clone().map(Region);
     let access = Access {
         region: options.region.clone().filter(|region| region != ANY),
@@ -46,7 +66,8 @@ async fn patterns(options: &PolicyOptions, run: &Run) -> Result<Patterns, Diagno
             None => configured_region(&access).await?,
         };
         let partition = Partition::of_region(region.as_str());
-        return Ok(Patterns { stacks, partition, account: AccountId(account.clone()), region, role_path });
+        let account = AccountId(account.clone());
+        return Ok(Patterns { stacks, partition, account, region, role_path, existing_role });
     }
     run.events.emit(Event::Phase { phase: Phase::Identifying });
     let sdk = clients::load(&access).await?;
@@ -60,7 +81,8 @@ async fn patterns(options: &PolicyOptions, run: &Run) -> Result<Patterns, Diagno
         endpoint,
         decided: run.settings.decided(),
     });
-    Ok(Patterns { stacks, partition, account: id, region: given.unwrap_or(region), role_path })
+    let region = given.unwrap_or(region);
+    Ok(Patterns { stacks, partition, account: id, region, role_path, existing_role })
 }
 
 async fn configured_region(access: &Access) -> Result<Region, Diagnostic> {

@@ -92,9 +92,11 @@ impl<'run> Session<'run> {
     /// and AWS may not show that yet: it is looked at again before anything is concluded.
     pub(super) async fn survey_at_rest(&self, graph: Graph, goal: Goal) -> Result<Survey, Diagnostic> {
         let mut observations = self.observe(&graph).await?;
-        let found = observations.values().filter(|observed| **observed != Observed::Absent).count();
-        let nothing_is_no_news = found == 0 && goal == Goal::Present;
-        if found < graph.resources().len() && !nothing_is_no_news {
+        let is_gone = |address| observations.get(&address).is_none_or(|observed| *observed == Observed::Absent);
+        let mut wanted = graph.resources().iter().map(|resource| resource.address()).filter(|it| graph.is_wanted(*it));
+        let has_gaps = wanted.any(is_gone);
+        let nothing_is_no_news = goal == Goal::Present && observations.keys().all(|address| is_gone(*address));
+        if has_gaps && !nothing_is_no_news {
             let reason = "AWS may not show everything yet that was done a moment ago";
             self.context.rest_until(self.began + REST, reason).await?;
             observations = self.run.unless_interrupted(observe(&graph, &self.context, &self.run.cancel)).await?;

@@ -17,11 +17,11 @@ use crate::engine::observe::{Observations, observe};
 use crate::engine::outputs::Outputs;
 use crate::engine::plan::{Goal, plan};
 use crate::engine::resource::Observed;
-use crate::engine::status::status;
+use crate::engine::status::{ResourceStatus, status};
 use crate::events::{Event, Phase};
 use crate::naming::{ApiId, Names};
 use crate::page::Page;
-use crate::resources::{OBJECTS, WEBSOCKET_API};
+use crate::resources::{FUNCTION, OBJECTS, ROLE, ROLE_POLICY, WEBSOCKET_API};
 use crate::verify::{Advice, Summary, Survey, Verification};
 
 /// What was just made may need as long until it is in effect everywhere (AWS-FACTS A6, B3, E1).
@@ -86,9 +86,31 @@ async fn look(session: &Session<'_>, graph: &Graph) -> Survey {
     let seen = async {
         let observations = observe(graph, &context, &session.run.cancel).await?;
         let resources = status(graph, &observations, &context.known)?;
-        Ok::<_, Diagnostic>(Survey::Seen { resources, files: files(&observations) })
+        let existing_role = existing_role(&observations, &context.names);
+        let resources = if existing_role.is_some() { without_the_own_role(resources) } else { resources };
+        Ok::<_, Diagnostic>(Survey::Seen { resources, files: files(&observations), existing_role })
     };
     seen.await.unwrap_or_else(|problem| Survey::Unseen(problem.to_string()))
+}
+
+/// With which options the stack was deployed is not known here; the function tells whose role it has.
+fn existing_role(observations: &Observations, names: &Names) -> Option<String> {
+    let (Some(Observed::Owned(function)), Some(Observed::Absent)) =
+        (observations.get(&FUNCTION), observations.get(&ROLE))
+    else {
+        return None;
+    };
+    let role = function["role"].as_str()?.rsplit('/').next()?;
+    (role != names.role()).then(|| role.to_owned())
+}
+
+/// Nothing of it is missing where the stack does without.
+fn without_the_own_role(mut resources: Vec<ResourceStatus>) -> Vec<ResourceStatus> {
+    resources.retain(|resource| ![ROLE, ROLE_POLICY].contains(&resource.address));
+    for function in resources.iter_mut().filter(|resource| resource.address == FUNCTION) {
+        function.changes.retain(|change| !["role", "role_id"].contains(&change.field.as_str()));
+    }
+    resources
 }
 
 fn files(observations: &Observations) -> BTreeSet<String> {

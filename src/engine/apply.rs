@@ -46,6 +46,14 @@ pub(crate) async fn apply_present(
         let touched = &touched;
         async move {
             let address = resource.address();
+            if !graph.is_wanted(address) {
+                if found_in(observations).contains(&address) {
+                    touched.insert(address);
+                    let context = context.of(address);
+                    reported(&context, address, Action::Delete, removed(graph, resource.as_ref(), &context)).await?;
+                }
+                return Ok(());
+            }
             let observed = match resource.contained_in() {
                 // Its container may have been made anew, and what was in it went with the old one.
                 Some(container) if touched.contains(container) => resource.observe(&context.of(address)).await?,
@@ -63,7 +71,10 @@ pub(crate) async fn apply_present(
     .await;
     let mut standing = found_in(observations);
     let done = graph.resources().iter().zip(&visits).filter(|(_, visit)| matches!(visit, Visit::Done(())));
-    standing.extend(done.map(|(resource, _)| resource.address()));
+    let (made, gone): (Vec<_>, Vec<_>) =
+        done.map(|(resource, _)| resource.address()).partition(|address| graph.is_wanted(*address));
+    standing.extend(made);
+    standing.retain(|address| !gone.contains(address));
     let expected = standing.clone();
     for (resource, visit) in graph.resources().iter().zip(&visits) {
         let address = resource.address();
@@ -102,20 +113,7 @@ pub(crate) async fn apply_absent(
             }
             touched.insert(address);
             let context = context.of(address);
-            let deleting = async {
-                // AWS removes it together with its container, which the order puts first.
-                if graph.goes_with_its_container(resource.as_ref()) {
-                    return Ok(());
-                }
-                match resource.delete(&context).await {
-                    // Another run took it away with what held it.
-                    Err(problem) if problem.aws.as_ref().is_some_and(|aws| aws.class == FailureClass::NotFound) => {
-                        Ok(())
-                    }
-                    result => result,
-                }
-            };
-            reported(&context, address, Action::Delete, deleting).await
+            reported(&context, address, Action::Delete, removed(graph, resource.as_ref(), &context)).await
         }
     })
     .await;
@@ -126,6 +124,18 @@ pub(crate) async fn apply_absent(
     }
     let outcome = conclude(graph, context, visits, touched.any(), &standing);
     outcome.explained(graph, context, Goal::Absent, &standing).await
+}
+
+async fn removed(graph: &Graph, resource: &dyn Resource, context: &Context) -> Result<(), Diagnostic> {
+    // AWS removes it together with its container, which the order puts first.
+    if graph.goes_with_its_container(resource) {
+        return Ok(());
+    }
+    match resource.delete(context).await {
+        // Another run took it away with what held it.
+        Err(problem) if problem.aws.as_ref().is_some_and(|aws| aws.class == FailureClass::NotFound) => Ok(()),
+        result => result,
+    }
 }
 
 impl Outcome {

@@ -55,10 +55,17 @@ impl<Id: Clone> Slot<Id> {
     }
 }
 
+/// The role that the function is to run under.
+#[derive(Clone, Debug)]
+pub(crate) struct RelayRole {
+    pub(crate) arn: String,
+    pub(crate) id: RoleId,
+}
+
 /// What only a look at AWS can tell: the ids that it assigns, and which code runs. Everything else about a stack follows from its names.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
-    pub(crate) role: Slot<RoleId>,
+    pub(crate) role: Slot<RelayRole>,
     /// The limit that somebody may have set on the role.
     pub(crate) permissions_boundary: Slot<String>,
     pub(crate) api: Slot<ApiId>,

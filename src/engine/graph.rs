@@ -1,5 +1,6 @@
 //! The resources of a stack and their order: who is built after whom, found through whom, deleted after whom.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::resource::{Address, Resource};
@@ -9,11 +10,22 @@ use super::walk::Order;
 #[derive(Clone)]
 pub(crate) struct Graph {
     resources: Vec<Arc<dyn Resource>>,
+    /// Those that other settings make, and these do not want: `up` removes what stands of them.
+    unwanted: BTreeSet<Address>,
 }
 
 impl Graph {
     pub(crate) fn new(resources: Vec<Arc<dyn Resource>>) -> Self {
-        Self { resources }
+        Self { resources, unwanted: BTreeSet::new() }
+    }
+
+    pub(crate) fn without(self, unwanted: impl IntoIterator<Item = Address>) -> Self {
+        Self { unwanted: unwanted.into_iter().collect(), ..self }
+    }
+
+    /// Whether a whole stack has it.
+    pub(crate) fn is_wanted(&self, address: Address) -> bool {
+        !self.unwanted.contains(&address)
     }
 
     pub(crate) fn resources(&self) -> &[Arc<dyn Resource>] {
@@ -40,17 +52,25 @@ impl Graph {
         self.order(|resource| resource.contained_in().into_iter().collect())
     }
 
-    /// Built after its container and its needs.
+    /// Built after its container and its needs. What is wanted no more goes when nothing uses it any longer.
     pub(crate) fn apply_order(&self) -> Order {
-        self.order(|resource| resource.needs().into_iter().chain(resource.contained_in()).collect())
+        self.order(|resource| {
+            if !self.is_wanted(resource.address()) {
+                return self.before_its_end(resource);
+            }
+            let before = resource.needs().into_iter().chain(resource.contained_in());
+            before.filter(|address| self.is_wanted(*address)).collect()
+        })
     }
 
     /// Deleted after whatever it names, and, where AWS deletes it with its container, after that.
     pub(crate) fn delete_order(&self) -> Order {
-        self.order(|resource| {
-            let with_container = resource.contained_in().filter(|_| self.goes_with_its_container(resource));
-            resource.deleted_after().into_iter().chain(with_container).collect()
-        })
+        self.order(|resource| self.before_its_end(resource))
+    }
+
+    fn before_its_end(&self, resource: &dyn Resource) -> Vec<Address> {
+        let with_container = resource.contained_in().filter(|_| self.goes_with_its_container(resource));
+        resource.deleted_after().into_iter().chain(with_container).collect()
     }
 
     /// Whether AWS deletes it together with its container: unless the container says that it must be gone before.

@@ -49,7 +49,7 @@ pub struct Step {
 /// What will be done, resource by resource.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Plan {
-    /// One step for each resource, in the order of `stack.rs`.
+    /// One step for each resource that is wanted or there, in the order of `stack.rs`.
     pub steps: Vec<Step>,
 }
 
@@ -71,15 +71,17 @@ pub(crate) fn plan(graph: &Graph, observations: &Observations, known: &Known, go
     for resource in graph.resources() {
         let address = resource.address();
         let observed = observations.get(&address).unwrap_or(&Observed::Absent);
-        let step = match goal {
-            Goal::Present => towards(address, observed, &resource.desired(known)?),
-            Goal::Absent => {
-                // What is not ours stays: `left_alone` names it.
-                let ours = matches!(observed, Observed::Owned(_) | Observed::Several(_));
-                Step { address, action: if ours { Action::Delete } else { Action::Keep }, changes: Vec::new() }
-            }
-        };
-        steps.push(step);
+        let is_wanted = graph.is_wanted(address);
+        if goal == Goal::Present && is_wanted {
+            steps.push(towards(address, observed, &resource.desired(known)?));
+            continue;
+        }
+        // What is not ours stays: `left_alone` names it.
+        let is_ours = matches!(observed, Observed::Owned(_) | Observed::Several(_));
+        if is_ours || is_wanted {
+            let action = if is_ours { Action::Delete } else { Action::Keep };
+            steps.push(Step { address, action, changes: Vec::new() });
+        }
     }
     Ok(Plan { steps })
 }

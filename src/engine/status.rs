@@ -26,6 +26,8 @@ pub enum State {
     Foreign,
     /// More than one carries this stack's tag.
     Ambiguous,
+    /// It is there, made with other settings, and these do not want it.
+    Unwanted,
 }
 
 /// One resource's part of a status.
@@ -51,6 +53,7 @@ pub struct Health {
     drifted: usize,
     foreign: usize,
     ambiguous: usize,
+    unwanted: usize,
 }
 
 impl Health {
@@ -62,6 +65,7 @@ impl Health {
             drifted: count(State::Drifted),
             foreign: count(State::Foreign),
             ambiguous: count(State::Ambiguous),
+            unwanted: count(State::Unwanted),
         }
     }
 
@@ -78,6 +82,7 @@ impl fmt::Display for Health {
             (self.drifted, "drifted"),
             (self.foreign, "foreign"),
             (self.ambiguous, "ambiguous"),
+            (self.unwanted, "unwanted"),
         ];
         let mut wrong = counts.iter().filter(|(count, _)| *count > 0);
         match wrong.next() {
@@ -102,16 +107,19 @@ pub(crate) fn status(
     observations: &Observations,
     known: &Known,
 ) -> Result<Vec<ResourceStatus>, Diagnostic> {
+    let observed = |address| observations.get(&address).unwrap_or(&Observed::Absent);
     graph
         .resources()
         .iter()
+        .filter(|resource| graph.is_wanted(resource.address()) || *observed(resource.address()) != Observed::Absent)
         .map(|resource| {
             let address = resource.address();
             let as_found = |state, found| ResourceStatus { address, state, changes: Vec::new(), found };
-            Ok(match observations.get(&address).unwrap_or(&Observed::Absent) {
+            Ok(match observed(address) {
                 Observed::Absent => as_found(State::Missing, None),
                 Observed::Foreign(what) => as_found(State::Foreign, Some(what.clone())),
                 Observed::Several(ids) => as_found(State::Ambiguous, Some(ids.join(", "))),
+                Observed::Owned(_) if !graph.is_wanted(address) => as_found(State::Unwanted, None),
                 observed @ Observed::Owned(_) => {
                     let step = towards(address, observed, &resource.desired(known)?);
                     let state = if step.action == Action::Keep { State::Present } else { State::Drifted };

@@ -4,7 +4,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::{AccountId, InvalidName, Names, Partition, Reach, Region, RolePath, StackName, StageName, wildcard_match};
+use super::{
+    AccountId, ExistingRole, InvalidName, Names, Partition, Reach, Region, RolePath, StackName, StageName,
+    wildcard_match,
+};
 
 /// What stands for an account or a region that is left open.
 pub(crate) const ANY: &str = "*";
@@ -66,6 +69,8 @@ pub(crate) struct Patterns {
     pub(crate) account: AccountId,
     pub(crate) region: Region,
     pub(crate) role_path: RolePath,
+    /// The role that the relay runs under, if it is none of the stacks' own.
+    pub(crate) existing_role: Option<ExistingRole>,
 }
 
 impl Patterns {
@@ -81,6 +86,17 @@ impl Patterns {
     /// The role under its path.
     pub(crate) fn role(&self) -> String {
         self.role_below(&self.role_path)
+    }
+
+    /// The role that the relay runs under.
+    pub(crate) fn relay_role(&self) -> String {
+        let existing = self.existing_role.as_ref();
+        existing.map_or_else(|| self.role(), |role| role.arn_in(&self.partition, &self.account))
+    }
+
+    /// The connections of a stage of any API.
+    pub(crate) fn connections(&self, stage: &StageName) -> String {
+        format!("{}:{ANY}/{stage}/POST/{ANY}", self.regional("execute-api"))
     }
 
     /// The role for who has its name alone: IAM takes one that is not there to have no path.
@@ -183,12 +199,14 @@ mod tests {
                 account: AccountId(open("123456789012")),
                 region: Region(open("eu-west-1")),
                 role_path: names.role_path.clone(),
+                existing_role: None,
             };
             for (pattern, name) in [
                 (patterns.bucket(), names.bucket_arn()),
                 (patterns.role(), names.role_arn()),
                 (patterns.function(), names.function_arn()),
                 (patterns.log_group(), names.log_group_arn()),
+                (patterns.relay_role(), names.role_arn()),
             ] {
                 prop_assert!(wildcard_match(&pattern, &name), "{pattern} {name}");
                 prop_assert!(is_open || pattern == name, "{pattern} {name}");

@@ -20,7 +20,7 @@ pub struct Document {
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
-struct Statement {
+pub(crate) struct Statement {
     sid: &'static str,
     effect: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,7 +33,7 @@ struct Statement {
 }
 
 impl Document {
-    fn of(statement: Vec<Statement>) -> Self {
+    pub(super) fn of(statement: Vec<Statement>) -> Self {
         Self { version: "2012-10-17", statement }
     }
 
@@ -41,6 +41,12 @@ impl Document {
     pub(crate) fn characters(&self) -> usize {
         let text = serde_json::to_string(self).unwrap_or_default();
         text.chars().filter(|c| !c.is_whitespace()).count()
+    }
+}
+
+impl Statement {
+    pub(super) fn allowing(sid: &'static str, action: Vec<&'static str>, resource: String) -> Self {
+        Self { sid, effect: "Allow", principal: None, action, resource: vec![resource], condition: None }
     }
 }
 
@@ -76,6 +82,8 @@ pub(crate) fn policy(purposes: &[Purpose], of: &Patterns, boundary: Option<&str>
         let wanted = match permission.when {
             When::Always => true,
             When::WithBoundary => boundary.is_some(),
+            When::WithOwnRole => of.existing_role.is_none(),
+            When::WithExistingRole => of.existing_role.is_some(),
         };
         wanted && permission.purposes.iter().any(|needed| purposes.iter().any(|purpose| purpose.includes(*needed)))
     };
@@ -144,6 +152,7 @@ mod tests {
             account: AccountId("123456789012".into()),
             region: Region(region.into()),
             role_path: "/team/of/people/".parse().unwrap(),
+            existing_role: None,
         }
     }
 
@@ -160,6 +169,20 @@ mod tests {
                 assert!(document.characters() <= MANAGED_POLICY_LIMIT, "{purposes:?} {}", document.characters());
             }
         }
+    }
+
+    #[test]
+    fn with_an_existing_role_nothing_may_write_roles_and_only_that_one_is_passed() {
+        let arn = "arn:aws:iam::123456789012:role/team/relay";
+        let of = Patterns { existing_role: Some(arn.parse().unwrap()), ..patterns("demo", "eu-west-1") };
+        let document = policy(&[Purpose::Up, Purpose::Teardown, Purpose::ReadOnly], &of, None);
+        let about_roles = |statement: &&Statement| statement.action.iter().any(|action| action.starts_with("iam:"));
+        for statement in document.statement.iter().filter(about_roles) {
+            let reads = ["iam:GetRole", "iam:ListRoles", "s3:ListAllMyBuckets"];
+            let passes = statement.action == ["iam:PassRole"] && statement.resource == [arn];
+            assert!(passes || statement.action.iter().all(|action| reads.contains(action)), "{statement:?}");
+        }
+        assert!(document.statement.iter().any(|statement| statement.action == ["iam:PassRole"]));
     }
 
     #[test]

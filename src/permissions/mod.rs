@@ -2,10 +2,12 @@
 
 mod denial;
 mod document;
+mod relay;
 mod table;
 
 pub(crate) use denial::missing;
 pub(crate) use document::{Document, MANAGED_POLICY_LIMIT, Question, github_trust, policy};
+pub(crate) use relay::{relay, relay_statements};
 #[cfg(test)]
 pub(crate) use table::{LEFT_OUT, TABLE};
 
@@ -30,6 +32,8 @@ pub(crate) enum Purpose {
     Sweep,
     /// What only 'doctor' asks for; without it, 'doctor' says what it could not ask
     Doctor,
+    /// Not a command but the relay: what a role for --existing-role has to be allowed
+    Relay,
 }
 
 impl Purpose {
@@ -56,6 +60,9 @@ pub(crate) struct Permission {
 enum When {
     Always,
     WithBoundary,
+    /// The relay runs under a role of the stack's own.
+    WithOwnRole,
+    WithExistingRole,
 }
 
 /// A set of resources, with the conditions under which actions on them are allowed: one statement of a document each.
@@ -68,6 +75,8 @@ pub(crate) enum Scope {
     RoleByName,
     /// The role, as far as an action could give it more rights than a permissions boundary allows.
     RoleRights,
+    /// The role that somebody else made.
+    ExistingRole,
     /// The role, as something that Lambda is given.
     PassedRole,
     Function,
@@ -114,6 +123,7 @@ impl Scope {
             Self::Role => "Role",
             Self::RoleByName => "FindRole",
             Self::RoleRights => "RoleRights",
+            Self::ExistingRole => "ReadExistingRole",
             Self::PassedRole => "PassRoleToLambda",
             Self::Function => "Function",
             Self::Functions => "ListFunctions",
@@ -142,7 +152,8 @@ impl Scope {
         match self {
             Self::Bucket => vec![of.bucket()],
             Self::Objects => vec![format!("{}/*", of.bucket())],
-            Self::Role | Self::RoleRights | Self::PassedRole => vec![of.role()],
+            Self::Role | Self::RoleRights => vec![of.role()],
+            Self::PassedRole | Self::ExistingRole => vec![of.relay_role()],
             Self::RoleByName => of.role_by_name(),
             Self::Function => vec![of.function()],
             Self::LogGroupTags => vec![of.log_group()],

@@ -2,9 +2,9 @@
 //! any single one some command fails and names the action, or, in `OtherRegions`, says what it did not look at.
 
 use super::Scope::{
-    self, AccountSettings, Api, ApiList, ApiParts, ApiTagging, ApiTags, Apis, Bucket, Caller, Function, Functions,
-    ListedRole, LogGroup, LogGroupTags, LogGroups, NewApi, NewApiParts, Objects, OtherRegions, PassedRole, Role,
-    RoleByName, RoleInAnyRegion, RoleRights, SuperfluousApiParts,
+    self, AccountSettings, Api, ApiList, ApiParts, ApiTagging, ApiTags, Apis, Bucket, Caller, ExistingRole, Function,
+    Functions, ListedRole, LogGroup, LogGroupTags, LogGroups, NewApi, NewApiParts, Objects, OtherRegions, PassedRole,
+    Role, RoleByName, RoleInAnyRegion, RoleRights, SuperfluousApiParts,
 };
 use super::{Permission, Purpose, When};
 
@@ -31,6 +31,16 @@ const fn row(
     calls: &'static [&'static str],
 ) -> Permission {
     Permission { scope, action, purposes, calls, when: When::Always }
+}
+
+/// About the stack's own role, once it stands or is to stand.
+const fn own_role(
+    scope: Scope,
+    action: &'static str,
+    purposes: &'static [Purpose],
+    calls: &'static [&'static str],
+) -> Permission {
+    Permission { when: When::WithOwnRole, ..row(scope, action, purposes, calls) }
 }
 
 /// Everything that the product may have to do, by scope.
@@ -62,18 +72,22 @@ pub(crate) const TABLE: &[Permission] = &[
     row(RoleByName, "iam:GetRole", UP, &["iam:GetRole"]),
     row(RoleInAnyRegion, "iam:GetRole", SEARCHERS, &["iam:GetRole"]),
     row(ListedRole, "iam:GetRole", LIST, &["iam:GetRole"]),
-    row(Role, "iam:GetRolePolicy", EVERYBODY, &["iam:GetRolePolicy"]),
-    row(Role, "iam:ListRolePolicies", EVERYBODY, &["iam:ListRolePolicies"]),
-    row(Role, "iam:ListAttachedRolePolicies", EVERYBODY, &["iam:ListAttachedRolePolicies"]),
-    row(Role, "iam:TagRole", UP, &["iam:CreateRole", "iam:TagRole"]),
-    row(Role, "iam:UpdateAssumeRolePolicy", UP, &["iam:UpdateAssumeRolePolicy"]),
+    Permission {
+        when: When::WithExistingRole,
+        ..row(ExistingRole, "iam:GetRole", &[Purpose::ReadOnly, Purpose::Up], &["iam:GetRole"])
+    },
+    own_role(Role, "iam:GetRolePolicy", EVERYBODY, &["iam:GetRolePolicy"]),
+    own_role(Role, "iam:ListRolePolicies", EVERYBODY, &["iam:ListRolePolicies"]),
+    own_role(Role, "iam:ListAttachedRolePolicies", EVERYBODY, &["iam:ListAttachedRolePolicies"]),
+    own_role(Role, "iam:TagRole", UP, &["iam:CreateRole", "iam:TagRole"]),
+    own_role(Role, "iam:UpdateAssumeRolePolicy", UP, &["iam:UpdateAssumeRolePolicy"]),
     // In `up`, only where somebody gave the role more than it needs.
-    row(Role, "iam:DeleteRolePolicy", WRITERS, &["iam:DeleteRolePolicy"]),
-    row(Role, "iam:DetachRolePolicy", WRITERS, &["iam:DetachRolePolicy"]),
-    row(Role, "iam:ListInstanceProfilesForRole", TEARDOWN, &["iam:ListInstanceProfilesForRole"]),
-    row(Role, "iam:DeleteRole", TEARDOWN, &["iam:DeleteRole"]),
-    row(RoleRights, "iam:CreateRole", UP, &["iam:CreateRole"]),
-    row(RoleRights, "iam:PutRolePolicy", UP, &["iam:PutRolePolicy"]),
+    own_role(Role, "iam:DeleteRolePolicy", WRITERS, &["iam:DeleteRolePolicy"]),
+    own_role(Role, "iam:DetachRolePolicy", WRITERS, &["iam:DetachRolePolicy"]),
+    own_role(Role, "iam:ListInstanceProfilesForRole", TEARDOWN, &["iam:ListInstanceProfilesForRole"]),
+    own_role(Role, "iam:DeleteRole", TEARDOWN, &["iam:DeleteRole"]),
+    own_role(RoleRights, "iam:CreateRole", UP, &["iam:CreateRole"]),
+    own_role(RoleRights, "iam:PutRolePolicy", UP, &["iam:PutRolePolicy"]),
     Permission {
         when: When::WithBoundary,
         ..row(RoleRights, "iam:PutRolePermissionsBoundary", UP, &["iam:PutRolePermissionsBoundary"])

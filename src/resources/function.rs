@@ -17,7 +17,7 @@ use crate::artifact::Artifact;
 use crate::aws::failure::AwsFailure;
 use crate::config::{RelaySettings, Tagging, TurnServers, TurnUrl};
 use crate::diagnostics::{Code, Diagnostic};
-use crate::engine::context::{Absence, Context, Known, Operation, UNKNOWN_ID};
+use crate::engine::context::{Absence, Context, Known, Operation, RelayRole, UNKNOWN_ID};
 use crate::engine::diff::Change;
 use crate::engine::resource::{Address, Kind, Observed};
 use crate::naming::Names;
@@ -272,11 +272,15 @@ impl Kind for Function {
             Some(artifact) => (artifact.architecture.to_string(), artifact.sha256_base64.clone()),
             None => known.code.get().unwrap_or_default(),
         };
+        let (role, role_id) = match known.role.get() {
+            Some(RelayRole { arn, id }) => (arn, id.to_string()),
+            None => (self.names.role_arn(), UNKNOWN_ID.to_owned()),
+        };
         Spec {
             runtime: Runtime::Providedal2023.as_str().to_owned(),
             handler: "bootstrap".to_owned(),
-            role: self.names.role_arn(),
-            role_id: Some(known.role.get().map_or_else(|| UNKNOWN_ID.to_owned(), |id| id.to_string())),
+            role,
+            role_id: Some(role_id),
             architecture,
             code_sha256,
             memory_mb: self.settings.memory_mb,
@@ -369,8 +373,10 @@ impl Kind for Function {
 
     async fn update(&self, context: &Context, observed: &Spec, desired: &Spec, _: &[Change]) -> Result<(), Diagnostic> {
         // Of a role that was made anew Lambda holds a grant to the old one. Whether setting the same ARN again renews it is not
-        // documented (AWS-FACTS D), and the function cannot work as it is: a new one is right either way.
-        let bound_to_another = observed.role_id.is_some() && observed.role_id != desired.role_id;
+        // documented (AWS-FACTS D), and the function cannot work as it is: a new one is right either way. Another role is set as
+        // any setting is.
+        let bound_to_another =
+            observed.role == desired.role && observed.role_id.is_some() && observed.role_id != desired.role_id;
         if observed.state == Readiness::Failed || bound_to_another {
             self.delete(context).await?;
             return self.create(context, desired).await;

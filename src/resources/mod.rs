@@ -2,6 +2,7 @@
 
 pub(crate) mod bucket;
 mod bucket_contents;
+mod existing_role;
 pub(crate) mod function;
 pub(crate) mod integration;
 pub(crate) mod log_group;

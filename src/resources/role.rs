@@ -1,4 +1,5 @@
-//! The relay's role: Lambda may assume it, and it may do only what its one inline policy says.
+//! The relay's role: Lambda may assume it, and it may do only what its one inline policy says. Where the relay runs under a role
+//! that somebody else made, one of our own is what an earlier run left.
 
 use std::collections::HashMap;
 
@@ -8,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::tagging::{self, Tags};
-use super::{Doing, FUNCTION, ROLE, ROLE_POLICY, policy_document};
+use super::{Doing, FUNCTION, ROLE, ROLE_POLICY, existing_role, policy_document};
 use crate::aws::failure::FailureClass;
 use crate::config::{RoleSettings, Tagging};
 use crate::diagnostics::{Code, Diagnostic};
-use crate::engine::context::{Absence, Context, Known, Operation, SHOWN, all_pages};
+use crate::engine::context::{Absence, Context, Known, Operation, RelayRole, SHOWN, all_pages};
 use crate::engine::diff::Change;
 use crate::engine::resource::{Address, Kind, Observed};
 use crate::naming::RoleId;
@@ -175,6 +176,13 @@ impl Kind for Role {
         let name = context.names.role();
         context.known.role.clear();
         context.known.permissions_boundary.clear();
+        let existing = match &self.settings.existing {
+            Some(existing) => Some(existing_role::look(context, existing).await?),
+            None => None,
+        };
+        if let Some(existing) = &existing {
+            context.known.role.set(existing.clone());
+        }
         let answer = context
             .call(Operation::repeatable("iam", "GetRole"), || context.clients.iam.get_role().role_name(&name).send())
             .await
@@ -184,7 +192,10 @@ impl Kind for Role {
         if let Err(why) = context.ownership(role.tags().iter().map(|tag| (tag.key(), tag.value()))) {
             return Ok(Observed::Foreign(format!("the role {name} {why}")));
         }
-        context.known.role.set(RoleId(role.role_id().to_owned()));
+        if existing.is_none() {
+            let (arn, id) = (context.names.role_arn(), RoleId(role.role_id().to_owned()));
+            context.known.role.set(RelayRole { arn, id });
+        }
         let trust = policy_document::parse_encoded(role.assume_role_policy_document().unwrap_or_default());
         let Attachments { inline, attached } = attachments(context, &name).await?;
         let ours = context.names.role_policy();
@@ -225,7 +236,8 @@ impl Kind for Role {
             })
             .await
             .doing(|| format!("create the role {name}"))?;
-        context.known.role.set(RoleId(created.role.map(|role| role.role_id).unwrap_or_default()));
+        let id = RoleId(created.role.map(|role| role.role_id).unwrap_or_default());
+        context.known.role.set(RelayRole { arn: context.names.role_arn(), id });
         Ok(())
     }
 

@@ -14,6 +14,7 @@ use crate::engine::context::{Absence, Context, Known, Operation};
 use crate::engine::diff::Change;
 use crate::engine::resource::{Address, Kind, Observed};
 use crate::naming::Names;
+use crate::permissions;
 
 #[derive(Debug)]
 pub(crate) struct RolePolicy {
@@ -67,22 +68,9 @@ impl Kind for RolePolicy {
     }
 
     fn desired(&self, known: &Known) -> Spec {
-        let log_group = self.names.log_group_arn();
-        let mut statements = vec![
-            json!({
-                "Sid": "PostToConnections",
-                "Effect": "Allow",
-                "Action": "execute-api:ManageConnections",
-                "Resource": self.names.connections_arn(&known.api_or_placeholder()),
-            }),
-            // No logs:CreateLogGroup: a late line must not bring the group back after a teardown.
-            json!({
-                "Sid": "WriteOwnLog",
-                "Effect": "Allow",
-                "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
-                "Resource": format!("{log_group}:*"),
-            }),
-        ];
+        let connections = self.names.connections_arn(&known.api_or_placeholder());
+        let relay = permissions::relay_statements(connections, &self.names.log_group_arn());
+        let mut statements: Vec<Value> = relay.iter().map(|statement| json!(statement)).collect();
         if let Some(TurnServers { secret, .. }) = &self.turn {
             // No kms:Decrypt: the AWS-managed key of either service lets every role of the account decrypt through the service.
             statements.push(json!({

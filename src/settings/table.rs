@@ -82,6 +82,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("memory", Kind::WholeNumber),
     setting("timeout", Kind::WholeNumber),
     setting("log-retention", Kind::WholeNumber),
+    setting("existing-role", Kind::Text),
     setting("permissions-boundary", Kind::Text),
     setting("role-path", Kind::Text),
     setting("throttle-rate", Kind::Number),

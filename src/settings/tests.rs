@@ -218,6 +218,7 @@ fn limits(key: &str) -> Value {
         "memory" => json!({ "minimum": 128, "maximum": 10_240 }),
         "timeout" => json!({ "minimum": 1, "maximum": 29 }),
         "log-retention" => json!({ "enum": LOG_RETENTION_DAYS }),
+        "existing-role" => json!({ "pattern": "^[A-Za-z0-9_+=,.@:/-]+$" }),
         "permissions-boundary" => json!({ "pattern": "^arn:[^:]+:iam::[^:]*:policy/.+$" }),
         "role-path" => json!({ "pattern": "^/([!-~]+/)?$", "maxLength": 512 }),
         "throttle-rate" => json!({ "minimum": 1, "maximum": 10_000 }),
@@ -297,6 +298,7 @@ fn example_value(key: &str) -> &'static str {
         "client" => "\"page\"",
         "turn-url" => "[\"turn:turn.example.org:3478?transport=udp\"]",
         "turn-secret-from" => "\"ssm:/turn/secret\"",
+        "existing-role" => "\"team-relay\"",
         "permissions-boundary" => "\"arn:aws:iam::123456789012:policy/limit\"",
         other => panic!("an example of {other}?"),
     }

@@ -155,6 +155,7 @@ pub(super) fn status(paint: Paint, resources: &[ResourceStatus]) -> Vec<String> 
             State::Drifted => ("drifted", Paint::careful),
             State::Foreign => ("foreign", Paint::bad),
             State::Ambiguous => ("ambiguous", Paint::bad),
+            State::Unwanted => ("unwanted", Paint::careful),
         };
         let found = resource.found.as_ref().map(|found| format!(": {}", harmless(found))).unwrap_or_default();
         lines.push(format!("{}  {}{found}", painted(paint, &format!("{word:<9}")), resource.address));
@@ -230,6 +231,7 @@ pub(super) fn document(document: &Document) -> Vec<String> {
 pub(super) fn document_size(kind: PolicyKind, characters: usize) -> String {
     match kind {
         PolicyKind::Permissions => format!("{characters} of the {MANAGED_POLICY_LIMIT} characters of a managed policy"),
+        PolicyKind::Relay => format!("{characters} of the 10240 characters of a role's inline policies"),
         PolicyKind::Trust => format!("{characters} of the 2048 characters of a trust policy"),
     }
 }

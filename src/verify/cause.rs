@@ -15,6 +15,8 @@ pub(crate) enum Survey {
         resources: Vec<ResourceStatus>,
         /// Keys of the objects in the bucket.
         files: BTreeSet<String>,
+        /// The role that the relay runs under, where it is none of the stack's own.
+        existing_role: Option<String>,
     },
     /// These credentials could not look; why.
     Unseen(String),
@@ -171,7 +173,10 @@ impl Advice<'_> {
     /// Cause and remedy.
     pub(super) fn explain(&self, symptom: &Symptom, survey: Option<&Survey>) -> (String, String) {
         let (resources, files) = match survey {
-            Some(Survey::Seen { resources, files }) => (resources.as_slice(), Some(files)),
+            Some(Survey::Seen { existing_role: Some(role), .. }) if lacks_permission(symptom) => {
+                return self.ask_the_roles_owner(symptom, role);
+            }
+            Some(Survey::Seen { resources, files, .. }) => (resources.as_slice(), Some(files)),
             Some(Survey::Unseen(why)) => {
                 let (cause, remedy) = self.without_a_suspect(symptom);
                 return (format!("{cause} (the stack itself could not be looked at: {why})"), remedy);
@@ -199,6 +204,33 @@ impl Advice<'_> {
             return self.without_a_suspect(symptom);
         }
         (causes.join("; "), self.repair(symptom))
+    }
+
+    /// What a role may do that is not the stack's own is its owner's affair.
+    fn ask_the_roles_owner(&self, symptom: &Symptom, role: &str) -> (String, String) {
+        let again = "then run 'webrtc-aws verify' again: a new permission needs seconds, now and then minutes";
+        match symptom {
+            Symptom::NoTurn(_) => (
+                format!(
+                    "the relay cannot read the secret of its TURN servers with the role {role}, or the secret is not there"
+                ),
+                format!(
+                    "have the role's owner permit ssm:GetParameter or secretsmanager:GetSecretValue on what --turn-secret-from names; \
+                     the log group {} says what AWS answered; {again}",
+                    self.outputs.log_group
+                ),
+            ),
+            _ => (
+                format!(
+                    "the role {role}, under which the relay runs, does not permit execute-api:ManageConnections on the connections of \
+                     this stage"
+                ),
+                format!(
+                    "have the role's owner permit what 'webrtc-aws policy {} --for relay' prints; {again}",
+                    self.outputs.stack
+                ),
+            ),
+        }
     }
 
     /// An object's key: without the bucket, where that is part of the path.
@@ -295,6 +327,15 @@ impl Advice<'_> {
     }
 }
 
+/// Whether it is the relay's role that is too weak.
+fn lacks_permission(symptom: &Symptom) -> bool {
+    match symptom {
+        Symptom::RelayError(code) => code == "not_permitted",
+        Symptom::NoTurn(_) => true,
+        _ => false,
+    }
+}
+
 /// What may cause a symptom, the likeliest first, and the file that it is about.
 fn suspects(symptom: &Symptom) -> (&'static [Suspect], Option<&str>) {
     match symptom {
@@ -325,7 +366,7 @@ impl Suspect {
             return Vec::new();
         };
         match resource.state {
-            State::Present => Vec::new(),
+            State::Present | State::Unwanted => Vec::new(),
             State::Missing => vec![self.missing.to_owned()],
             State::Foreign | State::Ambiguous => {
                 vec![format!("{}: {}", self.address, resource.found.as_deref().unwrap_or("not this stack's"))]
@@ -367,7 +408,23 @@ mod tests {
     }
 
     fn survey(resources: Vec<ResourceStatus>) -> Survey {
-        Survey::Seen { resources, files: BTreeSet::from(["index.html".to_owned()]) }
+        Survey::Seen { resources, files: BTreeSet::from(["index.html".to_owned()]), existing_role: None }
+    }
+
+    #[test]
+    fn what_an_existing_role_lacks_is_asked_of_its_owner() {
+        let survey = |role: Option<&str>| Survey::Seen {
+            resources: vec![status(ROLE, State::Missing, &[]), status(ROLE_POLICY, State::Missing, &[])],
+            files: BTreeSet::new(),
+            existing_role: role.map(str::to_owned),
+        };
+        let (cause, remedy) = explain(&Symptom::RelayError("not_permitted".into()), &survey(Some("team-relay")));
+        assert!(cause.contains("team-relay") && cause.contains("execute-api:ManageConnections"), "{cause}");
+        assert!(remedy.contains("'webrtc-aws policy demo --for relay'"), "{remedy}");
+        let (cause, remedy) = explain(&Symptom::NoTurn("not_permitted".into()), &survey(Some("team-relay")));
+        assert!(cause.contains("team-relay") && remedy.contains("ssm:GetParameter"), "{cause} {remedy}");
+        let (cause, _) = explain(&Symptom::RelayError("not_permitted".into()), &survey(None));
+        assert!(cause.contains("not there"), "{cause}");
     }
 
     fn status(address: Address, state: State, fields: &[&str]) -> ResourceStatus {

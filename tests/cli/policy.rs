@@ -30,6 +30,16 @@ fn a_boundary_and_a_path_are_held_by_the_policy() {
 }
 
 #[test]
+fn with_an_existing_role_nobody_writes_roles_and_its_owner_learns_what_it_needs() {
+    let role = "arn:aws:iam::123456789012:role/team/relay";
+    snapshot!("policy-existing-role", policy(&["--existing-role", role]).run());
+    snapshot!("policy-relay", policy(&["shop", "--for", "relay"]).run());
+    snapshot!("policy-relay-and-up", policy(&["--for", "relay", "--for", "up"]).run());
+    let elsewhere = "arn:aws:iam::210987654321:role/relay";
+    snapshot!("policy-existing-role-elsewhere", policy(&["--existing-role", elsewhere]).run());
+}
+
+#[test]
 fn the_trust_policy_names_one_repository() {
     let arguments = ["policy", "--account", "123456789012", "--github", "owner/name"];
     snapshot!("policy-github", Program::new(&arguments).run());

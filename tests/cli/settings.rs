@@ -36,6 +36,12 @@ fn mistakes_in_the_file_end_a_run_before_it_begins() {
 }
 
 #[test]
+fn an_existing_role_in_a_file_excludes_demands_on_a_new_one() {
+    let (_directory, program) = in_directory("existing-role = \"relay\"\nrole-path = \"/team/\"\n", &["up"]);
+    snapshot!("settings-existing-role-and-path", program.run());
+}
+
+#[test]
 fn a_region_that_a_file_chose_is_seen() {
     let local = Local::start(&[]);
     let text = "stack = \"shop\"\nregion = \"us-east-1\"\n";

@@ -9,6 +9,7 @@ mod support;
 
 mod changes;
 mod damage;
+mod existing_role;
 mod faults;
 mod foreign;
 mod interruption;

@@ -50,6 +50,7 @@ fn policy(purposes: &[Purpose]) -> Value {
         account: AccountId("000000000000".into()),
         region: Region("us-east-1".into()),
         role_path: RolePath::default(),
+        existing_role: None,
     };
     serde_json::to_value(permissions::policy(purposes, &of, None)).unwrap()
 }

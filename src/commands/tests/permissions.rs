@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::super::Ending;
 use super::acts::Act;
 use super::fleet;
-use super::rig::{Rig, paused};
+use super::rig::{EXISTING_ROLE, Rig, paused};
 use super::shape;
 use super::sweep::side_by_side;
 use crate::aws::clients::Clients;
@@ -48,11 +48,12 @@ enum Scenario {
     SweepOfRemnants,
 }
 
-/// Whether the account demands a permissions boundary and a path of every role.
+/// Whether the account demands a permissions boundary and a path of every role, or lets nobody make any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Account {
     Plain,
     Demanding,
+    WithoutNewRoles,
 }
 
 impl Scenario {
@@ -82,6 +83,12 @@ impl Scenario {
         }
     }
 
+    /// Whether it can be played in an account: what is done to the stack's own role takes one.
+    fn fits(self, account: Account) -> bool {
+        let damages = matches!(self, Self::UpThatRepairsEverything | Self::PlanOfDamage | Self::TeardownOfDamage);
+        account != Account::WithoutNewRoles || !damages
+    }
+
     /// Whether a policy for this purpose is for it, too.
     fn serves(self, purpose: Purpose) -> bool {
         self.purpose() == purpose || (self == Self::Logs && purpose == Purpose::Logs)
@@ -91,6 +98,9 @@ impl Scenario {
     async fn prepare(self, account: Account, rig: &mut Rig) {
         let file = |name: &str| (name.to_owned(), PageFile::generated(name, name.to_owned()));
         rig.page = Page::of([file("index.html"), file("dropped.js")].into());
+        if account == Account::WithoutNewRoles {
+            rig.want_the_existing_role();
+        }
         if account == Account::Demanding {
             rig.config.role.path = "/team/".parse().unwrap();
             let starts_without = self == Self::UpThatRepairsEverything;
@@ -173,7 +183,7 @@ impl Scenario {
     async fn run(self, rig: &Rig) -> Result<Ending, Diagnostic> {
         match self.purpose() {
             _ if self == Self::Logs => Act::Logs.run(rig).await.ended(),
-            Purpose::ReadOnly | Purpose::Logs | Purpose::Doctor => rig.plan().await,
+            Purpose::ReadOnly | Purpose::Logs | Purpose::Doctor | Purpose::Relay => rig.plan().await,
             Purpose::Up => rig.up().await,
             Purpose::Teardown => rig.teardown().await,
             Purpose::List => rig.list().await,
@@ -190,6 +200,7 @@ fn patterns(account: Account) -> Patterns {
         account: AccountId("000000000000".into()),
         region: Region("us-east-1".into()),
         role_path: path.parse().unwrap(),
+        existing_role: (account == Account::WithoutNewRoles).then(|| EXISTING_ROLE.parse().unwrap()),
     }
 }
 
@@ -287,8 +298,8 @@ fn verdict(scenario: Scenario, account: Account, reduced: &Reduced) -> Option<Re
 
 #[test]
 fn with_its_policy_every_command_does_its_work() {
-    for account in [Account::Plain, Account::Demanding] {
-        for scenario in Scenario::ALL {
+    for account in [Account::Plain, Account::Demanding, Account::WithoutNewRoles] {
+        for scenario in Scenario::ALL.into_iter().filter(|scenario| scenario.fits(account)) {
             paused(async {
                 let mut rig = Rig::new().await;
                 scenario.prepare(account, &mut rig).await;
@@ -305,11 +316,18 @@ fn with_its_policy_every_command_does_its_work() {
 #[test]
 fn without_any_single_permission_a_command_fails_and_names_it() {
     let mut cases = Vec::new();
-    for account in [Account::Plain, Account::Demanding] {
+    for account in [Account::Plain, Account::Demanding, Account::WithoutNewRoles] {
         for purpose in PURPOSES {
             for reduced in reductions(&policy(purpose, account)) {
                 // The demands are about the role alone.
-                if account == Account::Plain || reduced.what.contains("Role") {
+                let differs = match account {
+                    Account::Plain => true,
+                    Account::Demanding => reduced.what.contains("Role"),
+                    Account::WithoutNewRoles => {
+                        reduced.what.contains("ExistingRole") || reduced.what.contains("PassRole")
+                    }
+                };
+                if differs {
                     cases.push((account, purpose, reduced));
                 }
             }
@@ -318,7 +336,7 @@ fn without_any_single_permission_a_command_fails_and_names_it() {
     let failures = Mutex::new(String::new());
     let counts = Mutex::new((0, 0));
     side_by_side(&cases, |(account, purpose, reduced)| {
-        let scenarios = Scenario::ALL.into_iter().filter(|scenario| scenario.serves(*purpose));
+        let scenarios = Scenario::ALL.into_iter().filter(|it| it.serves(*purpose) && it.fits(*account));
         let verdicts: Vec<_> =
             scenarios.filter_map(|scenario| Some((scenario, verdict(scenario, *account, reduced)?))).collect();
         let mut failures = failures.lock().unwrap();

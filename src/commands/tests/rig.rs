@@ -45,6 +45,9 @@ pub(super) fn paused<T>(work: impl Future<Output = T>) -> T {
 /// No run may take longer, on the jumping clock.
 const LONGEST: Duration = Duration::from_secs(3600);
 
+/// A role that is not ours.
+pub(super) const EXISTING_ROLE: &str = "arn:aws:iam::000000000000:role/team/team-relay";
+
 pub(super) struct Rig {
     pub(super) world: Arc<World>,
     pub(super) sdk: SdkConfig,
@@ -58,7 +61,7 @@ impl Rig {
         Self::on(Manners::default()).await
     }
 
-    /// An account with somebody else's API of our name in it, on AWS with these manners.
+    /// An account with somebody else's API of our name in it, and a role that a relay may run under, on AWS with these manners.
     pub(super) async fn on(manners: Manners) -> Self {
         let world = Arc::new(World::new(LocalOptions { port: 4566, manners, ..LocalOptions::default() }));
         let sdk = in_process::config(&world).await;
@@ -85,7 +88,23 @@ impl Rig {
             .send()
             .await
             .unwrap();
+        rig.make_existing_role().await;
         rig
+    }
+
+    async fn make_existing_role(&self) {
+        let iam = Clients::new(&self.sdk).iam;
+        let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+        let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"execute-api:ManageConnections","Resource":"*"}]}"#;
+        let create = iam.create_role().role_name("team-relay").path("/team/").assume_role_policy_document(trust);
+        create.send().await.unwrap();
+        let put = iam.put_role_policy().role_name("team-relay").policy_name("post").policy_document(policy);
+        put.send().await.unwrap();
+    }
+
+    /// From a role of the stack's own to that one.
+    pub(super) fn want_the_existing_role(&mut self) {
+        self.config.role.existing = Some(EXISTING_ROLE.parse().unwrap());
     }
 
     /// Other settings, another page, another relay.
@@ -265,7 +284,9 @@ impl Rig {
 
     pub(super) async fn teardown(&self) -> Result<Ending, Diagnostic> {
         let run = Run::new(Events::discarded(), Settings::default());
-        let session = self.session(&run).await?;
+        // It is not told under which role the relay runs.
+        let config = Config { role: RoleSettings::default(), ..self.config.clone() };
+        let session = self.ground(&run).await?.session(config, &run);
         let mut ending = teardown::remove(&session, ForeignObjects::Keep, false).await?;
         ending.problem.take().map_or(Ok(ending), Err)
     }

@@ -21,16 +21,34 @@ pub(super) enum Command {
     FirstUp,
     UpWithNothingToDo,
     UpThatChangesEverything,
+    /// From a role of the stack's own to one that is there already.
+    UpToAnExistingRole,
+    /// And back.
+    UpFromAnExistingRole,
     Teardown,
 }
 
 impl Command {
-    pub(super) const ALL: [Self; 4] =
-        [Self::FirstUp, Self::UpWithNothingToDo, Self::UpThatChangesEverything, Self::Teardown];
+    pub(super) const ALL: [Self; 6] = [
+        Self::FirstUp,
+        Self::UpWithNothingToDo,
+        Self::UpThatChangesEverything,
+        Self::UpToAnExistingRole,
+        Self::UpFromAnExistingRole,
+        Self::Teardown,
+    ];
 
     pub(super) async fn prepare(self, rig: &mut Rig) {
+        if self == Self::UpFromAnExistingRole {
+            rig.want_the_existing_role();
+        }
         if self != Self::FirstUp {
             rig.up().await.unwrap();
+        }
+        match self {
+            Self::UpToAnExistingRole => rig.want_the_existing_role(),
+            Self::UpFromAnExistingRole => rig.config.role.existing = None,
+            _ => {}
         }
         if self == Self::UpThatChangesEverything {
             rig.want_something_else();
