@@ -2,11 +2,14 @@
  * The page's socket to the signalling relay. The endpoint comes from `config.js`, which the deployment writes
  * beside this file; everything else is in `lib/`.
  *
- * @typedef {{ websocketUrl: string, iceServers: RTCIceServer[], onDemand: boolean }} Config `onDemand`: the relay has more of them
- * @typedef {import("./lib/signaling.js").SignalingStatus | { name: "unconfigured" }} Status
+ * @typedef {{ websocketUrl: string, iceServers: RTCIceServer[], onDemand: boolean, origins: string[], joinToken: boolean }} Config
+ *   `onDemand`: the relay has more of them; `origins`: whose pages may connect, all if there is none; `joinToken`: one needs a token
+ * @typedef {import("./lib/signaling.js").SignalingStatus | { name: "unconfigured" } | { name: "refused", why: "origin" | "token" }} Status
+ *   `refused`: the relay lets this page in neither now nor later, as far as one can tell
  * @typedef {import("./lib/wire.js").Failure} Failure
  */
 import { IceSupply, canRelay } from "./lib/ice.js";
+import { tokenInLink, withToken } from "./lib/link.js";
 import { Signaling } from "./lib/signaling.js";
 import { ICE_QUESTION, encodeMessage } from "./lib/wire.js";
 
@@ -22,6 +25,14 @@ let mayRenew = () => true;
 let status = { name: "connecting" };
 /** @type {Signaling | null} */
 let signaling = null;
+/** What the link said, if a relay wants it. It stays when the address changes to a link without one. */
+let token = tokenInLink(location.hash);
+addEventListener("hashchange", () => {
+  token = tokenInLink(location.hash) || token;
+});
+/** One lost attempt is a bad moment. */
+const REFUSED_AFTER = 2;
+let wasOpen = false;
 
 const config = loadConfig();
 const supply = config.then(({ iceServers, onDemand }) => {
@@ -29,10 +40,10 @@ const supply = config.then(({ iceServers, onDemand }) => {
 });
 // Whoever needs it hears of it.
 supply.catch(() => {});
-config.then(({ websocketUrl }) => {
+config.then(({ websocketUrl, origins, joinToken }) => {
   signaling = new Signaling({
-    open: () => new WebSocket(websocketUrl),
-    onStatus: setStatus,
+    open: () => new WebSocket(withToken(websocketUrl, joinToken ? token : "")),
+    onStatus: (next) => setStatus(explained(next, origins, joinToken)),
     onRelayed: (from, type, payload) => messageHandlers.get(type)?.(payload, from),
     onFailure: (failure) => failureHandlers.forEach((handler) => handler(failure)),
     onIceServers: async (answer) => (await supply).receive(answer),
@@ -117,6 +128,26 @@ export async function offersRelay() {
   return onDemand || canRelay(iceServers);
 }
 
+/** @returns {string} what links to this page need besides the id, or "" */
+export function joinToken() {
+  return token;
+}
+
+/**
+ * A browser does not tell a page why there is no connection: only that a relay which is choosy has never let it in.
+ *
+ * @param {Status} next
+ * @param {string[]} origins
+ * @param {boolean} needsToken
+ * @returns {Status}
+ */
+function explained(next, origins, needsToken) {
+  wasOpen ||= next.name === "open";
+  if (next.name !== "lost" || wasOpen || next.attempts < REFUSED_AFTER) return next;
+  if (origins.length > 0 && !origins.includes(location.origin)) return { name: "refused", why: "origin" };
+  return needsToken ? { name: "refused", why: "token" } : next;
+}
+
 /** @param {Status} next */
 function setStatus(next) {
   status = next;
@@ -129,5 +160,7 @@ async function loadConfig() {
   const url = new URL(values.websocketUrl);
   if (url.protocol !== "wss:" && url.protocol !== "ws:") throw new TypeError(`websocketUrl is no WebSocket URL: ${url}`);
   const iceServers = Array.isArray(values.iceServers) ? values.iceServers : [];
-  return { websocketUrl: url.href, iceServers, onDemand: values.iceServersOnDemand === true };
+  const origins = Array.isArray(values.allowedOrigins) ? values.allowedOrigins : [];
+  const [onDemand, joinToken] = [values.iceServersOnDemand === true, values.joinToken === true];
+  return { websocketUrl: url.href, iceServers, onDemand, origins, joinToken };
 }

@@ -10,7 +10,7 @@ import { idInLink } from "./lib/link.js";
 import { Lobby } from "./lib/lobby.js";
 import { MediaError } from "./lib/media.js";
 import { byId, elements, mediaWords, showCall, showHint } from "./lib/ui.js";
-import { getIceSupply, offersRelay, onFailure, onMessage, onStatus, renewWhen, sendMessage } from "./message.js";
+import { getIceSupply, joinToken, offersRelay, onFailure, onMessage, onStatus, renewWhen, sendMessage } from "./message.js";
 
 const language = pickLanguage(navigator.languages);
 const text = translator(await loadTable(language));
@@ -57,7 +57,7 @@ const call = new Call({
 const chat = new Chat((words) => call.chat(words), text, showHint);
 const lobby = new Lobby(devices, text, showProblem);
 const connection = new ConnectionPanel(text);
-const invitation = new Invitation(text);
+const invitation = new Invitation(text, joinToken);
 offersRelay().then((offered) => (elements.privacy.hidden = !offered)).catch(console.debug);
 
 function show() {

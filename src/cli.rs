@@ -1,6 +1,7 @@
 //! The command line: clap types only. What they mean is decided in [`crate::commands`].
 
 mod access;
+mod admission;
 mod build;
 mod cost;
 mod doctor;
@@ -27,6 +28,7 @@ use crate::naming::{ExistingRole, RolePath, StackName, StackPattern, StageName};
 use crate::permissions::Purpose;
 
 pub(crate) use access::AccessOptions;
+pub(crate) use admission::AdmissionOptions;
 pub(crate) use build::BuildOptions;
 pub(crate) use cost::CostOptions;
 pub(crate) use doctor::DoctorOptions;
@@ -204,6 +206,21 @@ pub(crate) struct CheckOptions {
     /// Do not try the stack out; otherwise it is, after a run that changed something
     #[arg(long, overrides_with = "verify")]
     pub(crate) no_verify: bool,
+
+    #[command(flatten)]
+    pub(crate) token: TokenOptions,
+}
+
+/// What whoever connects must have, for the checks.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Checks")]
+pub(crate) struct TokenOptions {
+    /// Try a relay that wants a join token with the one in this file
+    ///
+    /// Otherwise only those checks of such a relay are made that need none. In bash: --join-token-file <(aws ssm get-parameter --name
+    /// /PATH --with-decryption --query Parameter.Value --output text)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) join_token_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -239,6 +256,9 @@ pub(crate) struct VerifyOptions {
     /// everywhere; otherwise 10.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(0..=3600), help_heading = "Checks")]
     pub(crate) patience: Option<u64>,
+
+    #[command(flatten)]
+    pub(crate) token: TokenOptions,
 }
 
 #[derive(Debug, Args)]
@@ -302,6 +322,9 @@ pub(crate) struct ContentOptions {
 
     #[command(flatten)]
     pub(crate) turn: TurnOptions,
+
+    #[command(flatten)]
+    pub(crate) admission: AdmissionOptions,
 
     /// A finished relay, a zip or a Linux binary, instead of building one
     #[arg(long, value_name = "PATH")]

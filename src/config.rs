@@ -1,5 +1,6 @@
 //! Everything that decides what is deployed, in one value: [`crate::stack`] turns it into a graph.
 
+mod admission;
 mod turn;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use crate::artifact::Architecture;
 use crate::lifetime::Expiry;
 use crate::naming::{ExistingRole, GatewayTemplate, RolePath, StackName, StageName};
 
+pub use admission::{Admission, AllowedOrigin};
 pub(crate) use turn::{DEFAULT_TURN_LIFE, is_host_and_port};
 pub use turn::{SecretSource, TurnServers, TurnUrl};
 
@@ -38,6 +40,8 @@ pub struct Config {
     pub ice_servers: Vec<IceServer>,
     /// What carries calls for which there is no path.
     pub turn: Option<TurnServers>,
+    /// Who may connect to the relay.
+    pub admission: Admission,
     /// Limits of the stage.
     pub throttling: Throttling,
     /// Tags beside ours.

@@ -52,6 +52,9 @@ pub(crate) const PROBE_OBJECT: &str = "webrtc-aws-verify-may-be-deleted.txt";
 /// The only route of the API, and the only legal route response key.
 pub(crate) const DEFAULT_KEY: &str = "$default";
 
+/// The route of those who want to connect.
+pub(crate) const CONNECT_KEY: &str = "$connect";
+
 /// Why a name was refused, in words for people.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("{0}")]
@@ -271,6 +274,13 @@ impl Names {
         }
     }
 
+    /// What a browser calls the page's origin.
+    pub(crate) fn page_origin(&self) -> String {
+        let url = self.site_url();
+        // What `site_url` makes is a URL; and what is none is nobody's origin.
+        Url::parse(&url).map_or(url, |url| url.origin().ascii_serialization())
+    }
+
     /// The URL that browsers open their socket to, without a trailing slash (AWS-FACTS A1).
     pub(crate) fn websocket_url(&self, api: &ApiId) -> String {
         match &self.reach {
@@ -287,7 +297,7 @@ impl Names {
         }
     }
 
-    /// What the relay reads the secret of its TURN servers from. The Secrets Manager puts six characters behind a name that nobody
+    /// What the relay reads a secret from. The Secrets Manager puts six characters behind a name that nobody
     /// chooses; AWS's own policies match them like this.
     pub(crate) fn secret_arn(&self, secret: &SecretSource) -> String {
         let arn = |service| format!("arn:{}:{service}:{}:{}", self.partition, self.region, self.account);

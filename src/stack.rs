@@ -43,7 +43,7 @@ pub(crate) fn graph(config: &Config, names: &Arc<Names>, ingredients: Ingredient
     let tagging = || config.tagging.clone();
     let api: Arc<dyn Resource> = Arc::new(WebsocketApi { names: names(), tagging: tagging() });
     let integration: Arc<dyn Resource> = Arc::new(Integration { names: names() });
-    let route: Arc<dyn Resource> = Arc::new(Route);
+    let route: Arc<dyn Resource> = Arc::new(Route { admission: config.admission.clone() });
     let graph = Graph::new(vec![
         Arc::new(Bucket { names: names(), tagging: tagging() }),
         Arc::new(Objects {
@@ -51,16 +51,18 @@ pub(crate) fn graph(config: &Config, names: &Arc<Names>, ingredients: Ingredient
             page: ingredients.page,
             ice_servers: config.ice_servers.clone(),
             ice_servers_on_demand: config.turn.is_some(),
+            admission: config.admission.clone(),
             foreign: ingredients.foreign_objects,
         }),
         Arc::new(LogGroup { retention_days: config.relay.log_retention_days, tagging: tagging() }),
         Arc::new(Role { settings: config.role.clone(), tagging: tagging() }),
         api.clone(),
-        Arc::new(RolePolicy { names: names(), turn: config.turn.clone() }),
+        Arc::new(RolePolicy { names: names(), turn: config.turn.clone(), admission: config.admission.clone() }),
         Arc::new(Function {
             names: names(),
             settings: config.relay.clone(),
             turn: config.turn.clone(),
+            admission: config.admission.clone(),
             code: ingredients.relay,
             tagging: tagging(),
         }),
@@ -84,7 +86,8 @@ pub(crate) fn graph(config: &Config, names: &Arc<Names>, ingredients: Ingredient
 mod tests {
     use super::*;
     use crate::config::{
-        PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling, TurnServers, default_ice_servers,
+        Admission, PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling, TurnServers,
+        default_ice_servers,
     };
     use crate::engine::context::Known;
     use crate::engine::resource::Address;
@@ -92,10 +95,10 @@ mod tests {
     use crate::naming::{AccountId, Partition, Reach, Region, RolePath, StageName};
 
     fn sample() -> Graph {
-        sample_with(None)
+        sample_with(None, Admission::default())
     }
 
-    fn sample_with(turn: Option<TurnServers>) -> Graph {
+    fn sample_with(turn: Option<TurnServers>, admission: Admission) -> Graph {
         let config = Config {
             stack: "demo".parse().unwrap(),
             stage: StageName::default(),
@@ -105,6 +108,7 @@ mod tests {
             role: RoleSettings::default(),
             ice_servers: default_ice_servers(),
             turn,
+            admission,
             throttling: Throttling::default(),
             tagging: Tagging::default(),
         };
@@ -195,10 +199,37 @@ mod tests {
         ] {
             let urls = vec!["turn:turn.test".parse().unwrap()];
             let turn = TurnServers { urls, secret: source.parse().unwrap(), life_s: 600 };
-            let granted = granted(&sample_with(Some(turn)));
+            let granted = granted(&sample_with(Some(turn), Admission::default()));
             let added = granted.iter().find(|it| !super::tests::granted(&sample()).contains(it)).unwrap();
             assert_eq!(granted.len(), 3);
             assert_eq!(added, &(format!("\"{action}\""), format!("\"{resource}\"")));
+        }
+    }
+
+    #[test]
+    fn with_a_join_token_the_role_may_read_it_and_the_function_is_told_where_it_is() {
+        let admission = |origins: &[&str], token: Option<&str>| Admission {
+            origins: origins.iter().map(|origin| origin.parse().unwrap()).collect(),
+            token: token.map(|source| source.parse().unwrap()),
+        };
+        let spec = |graph: &Graph, address| {
+            let resource = graph.resources().iter().find(|resource| resource.address() == address).unwrap();
+            resource.desired(&Known::default()).unwrap()
+        };
+        let closed = sample_with(None, admission(&["self", "https://app.test"], Some("ssm:/join")));
+        let resource = "arn:aws:ssm:us-east-1:123456789012:parameter/join";
+        let statement = ("\"ssm:GetParameter\"".to_owned(), format!("\"{resource}\""));
+        assert!(granted(&closed).contains(&statement));
+        let environment = spec(&closed, crate::resources::FUNCTION)["environment"].clone();
+        assert_eq!(environment["JOIN_TOKEN_FROM"], "ssm:/join");
+        assert_eq!(environment["JOIN_TOKEN_ENDPOINT"], "https://ssm.us-east-1.amazonaws.com");
+        let own = "https://webrtc-aws-demo-123456789012-us-east-1.s3.us-east-1.amazonaws.com";
+        assert_eq!(environment["ALLOWED_ORIGINS"], format!("{own} https://app.test"));
+
+        let by_origin = sample_with(None, admission(&["self"], None));
+        assert_eq!(granted(&by_origin), granted(&sample()), "an origin is no secret");
+        for (graph, has_route) in [(&closed, true), (&by_origin, true), (&sample(), false)] {
+            assert_eq!(spec(graph, crate::resources::ROUTE).get("connect").is_some(), has_route);
         }
     }
 

@@ -15,10 +15,15 @@ export class Invitation {
   };
   #code = byId("code");
   #text;
+  #token;
 
-  /** @param {import("./ui.js").Translate} text */
-  constructor(text) {
+  /**
+   * @param {import("./ui.js").Translate} text
+   * @param {() => string} token what links need besides the id, or ""
+   */
+  constructor(text, token) {
     this.#text = text;
+    this.#token = token;
     const { copy, copyLink, shareLink, showCode } = this.#buttons;
     copy.onclick = () => {
       // Selected, it can still be copied by hand.
@@ -50,7 +55,7 @@ export class Invitation {
   }
 
   get #link() {
-    return linkTo(location.href, elements.ownId.value);
+    return linkTo(location.href, elements.ownId.value, this.#token());
   }
 
   /** @param {boolean} shown */

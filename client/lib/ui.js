@@ -17,6 +17,7 @@ const SIGNALING_STATES = {
   lost: "offline",
   silent: "silent",
   unconfigured: "unconfigured",
+  refused: "refused",
 };
 
 /** Ends after which there is something to do. */
@@ -117,6 +118,7 @@ function hintFor({ state, reason, shortage, mediaError }, status, devices, text)
   // A camera or microphone that was missing may have been turned on since.
   const missing = shortage === "no-microphone" ? devices.muted : !devices.camera && !devices.sharing;
   if (shortage !== null && missing) return text(`shortage.${shortage}`);
+  if (state === "idle" && status.name === "refused") return text(`hint.refused-${status.why}`);
   if (state === "idle") return status.name === "unconfigured" ? text("hint.unconfigured") : "";
   const hinted = HINTED.find((known) => known === reason);
   return hinted ? text(`hint.${hinted}`) : "";

@@ -4,7 +4,7 @@
 //! recordings differ, CONNECT and DISCONNECT have no body, an empty frame's body may be absent or ""). Nothing that
 //! arrives is an error: an event of another make is acknowledged and nothing more.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt};
 
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::value::RawValue;
@@ -31,8 +31,42 @@ impl ConnectionId {
 pub(crate) enum Incoming {
     /// A client sent a text frame; an empty one has an empty body.
     Message { sender: ConnectionId, body: String },
-    /// A connection came or went, or the event is none of API Gateway's: there is nobody to answer.
+    /// Somebody wants to connect: no connection is there before the answer (AWS-FACTS A4).
+    Connect(Handshake),
+    /// A connection went, or the event is none of API Gateway's: there is nobody to answer.
     Other,
+}
+
+/// What an upgrade request says about who sent it.
+#[derive(Default, PartialEq, Eq)]
+pub(crate) struct Handshake {
+    /// The values of all headers of that name, in whatever case the client wrote it (AWS-FACTS A2). Browsers send one, nobody needs
+    /// more.
+    pub(crate) origins: Vec<String>,
+    /// The query parameter `token`.
+    pub(crate) token: Option<String>,
+}
+
+/// Without the token.
+impl fmt::Debug for Handshake {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Handshake").field("origins", &self.origins).finish_non_exhaustive()
+    }
+}
+
+impl Handshake {
+    /// Keys are absent or null where there is nothing (AWS-FACTS A1, A2).
+    fn read(event: &HashMap<String, &RawValue>) -> Self {
+        let members = |name: &str| event.get(name).and_then(|raw| object(raw)).unwrap_or_default();
+        let headers = members("headers");
+        // One that is no text is one that no setting names.
+        let text = |raw: &RawValue| serde_json::from_str::<String>(raw.get()).unwrap_or_default();
+        let origins = headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("origin"));
+        Self {
+            origins: origins.map(|(_, raw)| text(raw)).collect(),
+            token: field(&members("queryStringParameters"), "token"),
+        }
+    }
 }
 
 impl Incoming {
@@ -40,8 +74,10 @@ impl Incoming {
         let event = object(event).unwrap_or_default();
         let context = event.get("requestContext").and_then(|raw| object(raw)).unwrap_or_default();
         // An emulator sends CONNECT and DISCONNECT to `$default` when their routes are absent (AWS-FACTS J2).
-        if matches!(field::<String>(&context, "eventType").as_deref(), Some("CONNECT" | "DISCONNECT")) {
-            return Self::Other;
+        match field::<String>(&context, "eventType").as_deref() {
+            Some("CONNECT") => return Self::Connect(Handshake::read(&event)),
+            Some("DISCONNECT") => return Self::Other,
+            _ => {}
         }
         match field(&context, "connectionId").and_then(ConnectionId::new) {
             Some(sender) => Self::Message { sender, body: field(&event, "body").unwrap_or_default() },
@@ -100,13 +136,33 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn connections_come_and_go_without_an_answer() {
+    fn a_handshake_says_whose_page_it_is_from_and_shows_its_token_to_nobody() {
         let connect = r#"{"headers":{"Host":"h"},"multiValueHeaders":{"Host":["h"]},"requestContext":{"routeKey":"$connect",
             "eventType":"CONNECT","connectionId":"L0SM9cOFvHcCIhw="},"isBase64Encoded":false}"#;
         let disconnect = r#"{"headers":{"x-api-key":""},"requestContext":{"routeKey":"$disconnect","eventType":"DISCONNECT",
             "disconnectStatusCode":1001,"disconnectReason":"Going away","connectionId":"L0SM9cOFvHcCIhw="}}"#;
-        assert_eq!(read(connect), Incoming::Other);
+        assert_eq!(read(connect), Incoming::Connect(Handshake::default()));
         assert_eq!(read(disconnect), Incoming::Other);
+        let context = r#""requestContext":{"eventType":"CONNECT"}"#;
+        let told = |rest: &str| match read(&format!("{{{context}{rest}}}")) {
+            Incoming::Connect(handshake) => handshake,
+            other => panic!("{rest}: {other:?}"),
+        };
+        for nothing in [
+            "",
+            r#","headers":null,"queryStringParameters":null"#,
+            r#","headers":[],"queryStringParameters":"token=a""#,
+            r#","headers":{"X-Origin":"https://a.test"},"queryStringParameters":{"token":7,"Token":"a"}"#,
+        ] {
+            assert_eq!(told(nothing), Handshake::default(), "{nothing}");
+        }
+        let whole = told(r#","headers":{"oRiGin":"https://a.test"},"queryStringParameters":{"token":"n0rth"}"#);
+        assert_eq!(
+            (whole.origins.as_slice(), whole.token.as_deref()),
+            (&["https://a.test".to_owned()][..], Some("n0rth"))
+        );
+        assert!(!format!("{whole:?}").contains("n0rth"));
+        assert_eq!(told(r#","headers":{"origin":"https://a.test","Origin":7}"#).origins.len(), 2);
     }
 
     #[test]
@@ -242,13 +298,14 @@ pub(crate) mod tests {
         #[test]
         fn no_json_value_is_refused(event in json()) {
             let sender = event["requestContext"]["connectionId"].as_str().filter(|id| (1..=128).contains(&id.len()));
-            let passing = matches!(event["requestContext"]["eventType"].as_str(), Some("CONNECT" | "DISCONNECT"));
+            let kind = event["requestContext"]["eventType"].as_str();
             match read(&event.to_string()) {
                 Incoming::Message { sender: seen, body } => {
                     prop_assert_eq!(Some(seen.as_str()), sender);
                     prop_assert_eq!(body, event["body"].as_str().unwrap_or_default());
                 }
-                Incoming::Other => prop_assert!(sender.is_none() || passing),
+                Incoming::Connect(_) => prop_assert_eq!(kind, Some("CONNECT")),
+                Incoming::Other => prop_assert!(sender.is_none() || kind == Some("DISCONNECT")),
             }
         }
     }

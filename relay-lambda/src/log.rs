@@ -5,6 +5,7 @@ use std::{io::Write, time::Duration};
 use serde::Serialize;
 
 use crate::{
+    admission::Refusal,
     connections::Delivery,
     event::ConnectionId,
     relay::{Answer, Code, Post},
@@ -23,7 +24,7 @@ pub(crate) struct LogLine {
     connection_id: Option<ConnectionId>,
     #[serde(skip_serializing_if = "Option::is_none")]
     to: Option<ConnectionId>,
-    /// The HTTP status of `@connections`, or of the service that has a TURN server's secret, if it answered.
+    /// The HTTP status of `@connections`, or of the service that has a secret, if it answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,6 +47,10 @@ enum Level {
 enum Outcome {
     /// The event was no message.
     Ignored,
+    /// Somebody who may connect connects.
+    Admitted,
+    /// Somebody may not connect.
+    Refused,
     /// The sender was told its own id.
     Answered,
     /// The sender got TURN servers.
@@ -60,9 +65,13 @@ enum Outcome {
 impl LogLine {
     fn new(outcome: Outcome) -> Self {
         let level = match &outcome {
-            Outcome::Ignored | Outcome::Answered | Outcome::IceServers | Outcome::Relayed => Level::Info,
-            // The first three are the clients' doing, the others ours or AWS's.
-            Outcome::Failed(Code::BadRequest | Code::PeerGone | Code::MessageTooLarge) => Level::Warn,
+            Outcome::Ignored | Outcome::Admitted | Outcome::Answered | Outcome::IceServers | Outcome::Relayed => {
+                Level::Info
+            }
+            // The first ones are the clients' doing, the others ours or AWS's.
+            Outcome::Refused | Outcome::Failed(Code::BadRequest | Code::PeerGone | Code::MessageTooLarge) => {
+                Level::Warn
+            }
             Outcome::Failed(_) | Outcome::FailedToStart => Level::Error,
         };
         Self {
@@ -83,6 +92,24 @@ impl LogLine {
 
     pub(crate) fn ignored(request_id: &str) -> Self {
         Self { request_id: Some(request_id.to_owned()), ..Self::new(Outcome::Ignored) }
+    }
+
+    pub(crate) fn admitted(request_id: &str) -> Self {
+        Self { request_id: Some(request_id.to_owned()), ..Self::new(Outcome::Admitted) }
+    }
+
+    /// Never with the token, nor anything else of the query.
+    pub(crate) fn refused(request_id: &str, refusal: &Refusal) -> Self {
+        let (outcome, status) = match refusal {
+            Refusal::Unreadable(unreadable) => (Outcome::Failed(unreadable.code), unreadable.status),
+            _ => (Outcome::Refused, None),
+        };
+        Self {
+            request_id: Some(request_id.to_owned()),
+            status,
+            detail: Some(refusal.to_string()),
+            ..Self::new(outcome)
+        }
     }
 
     pub(crate) fn answered(request_id: &str, answer: &Answer) -> Self {

@@ -1,27 +1,35 @@
-//! The relay: a Lambda function behind the `$default` route of a WebSocket API. It tells every client its own connection
-//! id, and passes messages from one connection to another.
+//! The relay: a Lambda function behind the `$default` route of a WebSocket API, and behind its `$connect` route if not everybody may
+//! connect. It tells every client its own connection id, and passes messages from one connection to another.
 //!
 //! `event` reads what API Gateway sends, `relay` decides what is to happen (pure), `connections` posts to the other
-//! connection, `turn` makes credentials for a TURN server, `aws` signs and sends requests, `settings` reads the environment,
+//! connection, `admission` says who may connect, `turn` makes credentials for a TURN server, `secret` reads a secret, `aws` signs and sends requests, `settings` reads the environment,
 //! `log` writes one line for each message.
 
+mod admission;
 mod aws;
 mod connections;
 mod event;
 mod log;
 mod relay;
+mod secret;
 mod settings;
 mod turn;
 
-use std::{convert::Infallible, process::ExitCode, sync::Arc, time::Instant};
+use std::{
+    convert::Infallible,
+    process::ExitCode,
+    sync::Arc,
+    time::{Instant, SystemTime},
+};
 
 use lambda_runtime::{LambdaEvent, service_fn};
 use serde_json::value::RawValue;
 
 use crate::{
+    admission::Admission,
     aws::Aws,
     connections::Connections,
-    event::{ConnectionId, Incoming},
+    event::{ConnectionId, Handshake, Incoming},
     log::LogLine,
     relay::{Answer, Next, ProxyResponse},
     settings::{Settings, SettingsError},
@@ -31,13 +39,16 @@ use crate::{
 struct Relay {
     connections: Connections,
     turn: Option<Turn>,
+    /// Without it everybody may connect.
+    admission: Option<Admission>,
 }
 
 impl Relay {
     fn new(settings: Settings) -> Result<Self, SettingsError> {
         let aws = Arc::new(Aws::new(settings.region, settings.credentials)?);
         let turn = settings.turn.map(|turn| Turn::new(turn, Arc::clone(&aws)));
-        Ok(Self { connections: Connections::new(settings.endpoint, aws), turn })
+        let admission = Admission::new(settings.admission, &aws);
+        Ok(Self { connections: Connections::new(settings.endpoint, aws), turn, admission })
     }
 }
 
@@ -74,9 +85,20 @@ impl Relay {
                 (ProxyResponse::answer(&post.answer(delivery.result)), line)
             }
             Next::IceServers(asker) => self.ice_servers(asker, request_id).await,
+            Next::Admit(handshake) => self.admit(&handshake, request_id).await,
         };
         line.took(started.elapsed()).write();
         response
+    }
+
+    async fn admit(&self, handshake: &Handshake, request_id: &str) -> (ProxyResponse, LogLine) {
+        let Some(admission) = &self.admission else {
+            return (ProxyResponse::acknowledge(), LogLine::ignored(request_id));
+        };
+        match admission.judge(handshake, SystemTime::now()).await {
+            Ok(()) => (ProxyResponse::acknowledge(), LogLine::admitted(request_id)),
+            Err(refusal) => (ProxyResponse::refuse(refusal.status()), LogLine::refused(request_id, &refusal)),
+        }
     }
 
     /// Where there is no TURN server, the question is one for the own id, as it is to a relay that does not know it.

@@ -14,7 +14,7 @@ use std::fmt;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use crate::event::{ConnectionId, Incoming, object};
+use crate::event::{ConnectionId, Handshake, Incoming, object};
 
 /// The most that API Gateway delivers as one message (AWS-FACTS A5).
 pub(crate) const LARGEST_MESSAGE: usize = 128 * 1024;
@@ -27,6 +27,8 @@ pub(crate) enum Next {
     Post(Post),
     /// Somebody wants TURN servers for a call.
     IceServers(ConnectionId),
+    /// Somebody wants to connect.
+    Admit(Handshake),
 }
 
 /// A text frame for another connection. The sender gets its answer when the outcome is known.
@@ -113,8 +115,8 @@ impl Failure {
     }
 }
 
-/// The integration's response. Its status is always 200: with another one API Gateway may replace the body by its own
-/// "Internal server error" (AWS-FACTS A4).
+/// The integration's response. To a message its status is always 200: with another one API Gateway may replace the body by its
+/// own "Internal server error". To a handshake any but 2xx is a refusal with that status (AWS-FACTS A4).
 #[derive(Debug, Serialize)]
 pub(crate) struct ProxyResponse {
     #[serde(rename = "statusCode")]
@@ -128,13 +130,21 @@ impl ProxyResponse {
         Self { status_code: 200, body: None }
     }
 
+    pub(crate) const fn refuse(status_code: u16) -> Self {
+        Self { status_code, body: None }
+    }
+
     pub(crate) fn answer(answer: &Answer) -> Self {
         Self { status_code: 200, body: serde_json::to_string(answer).ok() }
     }
 }
 
 pub(crate) fn decide(incoming: Incoming) -> Next {
-    let Incoming::Message { sender, body } = incoming else { return Next::Acknowledge };
+    let (sender, body) = match incoming {
+        Incoming::Message { sender, body } => (sender, body),
+        Incoming::Connect(handshake) => return Next::Admit(handshake),
+        Incoming::Other => return Next::Acknowledge,
+    };
     match Request::read(&body) {
         Ok(Request::OwnId) => Next::Answer(Answer::own_id(sender)),
         Ok(Request::IceServers) => Next::IceServers(sender),
@@ -358,7 +368,7 @@ mod tests {
             Next::Answer(answer) => answer,
             Next::Post(post) => post.answer(Ok(())),
             Next::IceServers(asker) => Answer::own_id(asker),
-            Next::Acknowledge => panic!("a message must be answered"),
+            Next::Acknowledge | Next::Admit(_) => panic!("a message must be answered"),
         };
         ProxyResponse::answer(&answer).body.expect("a message must be answered")
     }
@@ -418,7 +428,7 @@ mod tests {
                     prop_assert!(to.as_str().is_none_or(|to| to.is_empty() || to.len() > ConnectionId::LONGEST));
                 }
                 Next::IceServers(_) => prop_assert!(false, "nobody asked for servers"),
-                Next::Acknowledge => prop_assert!(false, "a message must be answered"),
+                Next::Acknowledge | Next::Admit(_) => prop_assert!(false, "a message must be answered"),
             }
         }
     }

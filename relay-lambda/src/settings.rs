@@ -1,4 +1,5 @@
-//! What the environment says: where `@connections` is, whom requests are signed as, and which TURN servers there are.
+//! What the environment says: where `@connections` is, whom requests are signed as, which TURN servers there are, and who may
+//! connect.
 
 use std::{fmt, time::Duration};
 
@@ -18,12 +19,34 @@ const TURN_SECRET_ENDPOINT_VARIABLE: &str = "TURN_SECRET_ENDPOINT";
 /// For how many seconds credentials are good.
 const TURN_LIFE_VARIABLE: &str = "TURN_LIFE_SECONDS";
 
+/// Origins of the pages that may connect, with spaces between them. Without it all may.
+const ALLOWED_ORIGINS_VARIABLE: &str = "ALLOWED_ORIGINS";
+/// Where the token is that whoever connects must have, never the token itself. Without it nobody needs one.
+const JOIN_TOKEN_VARIABLE: &str = "JOIN_TOKEN_FROM";
+/// The URL of the service that has it.
+const JOIN_TOKEN_ENDPOINT_VARIABLE: &str = "JOIN_TOKEN_ENDPOINT";
+
 #[derive(Debug)]
 pub(crate) struct Settings {
     pub(crate) endpoint: Endpoint,
     pub(crate) region: String,
     pub(crate) credentials: Credentials,
     pub(crate) turn: Option<TurnSettings>,
+    pub(crate) admission: AdmissionSettings,
+}
+
+/// Who may connect.
+#[derive(Debug)]
+pub(crate) struct AdmissionSettings {
+    pub(crate) origins: Option<Vec<String>>,
+    pub(crate) token: Option<SecretSettings>,
+}
+
+/// Which secret, and where it is read.
+#[derive(Debug)]
+pub(crate) struct SecretSettings {
+    pub(crate) source: SecretSource,
+    pub(crate) endpoint: Endpoint,
 }
 
 /// TURN servers that know a secret of ours, as coturn's `use-auth-secret` has it.
@@ -31,8 +54,7 @@ pub(crate) struct Settings {
 pub(crate) struct TurnSettings {
     pub(crate) urls: Vec<String>,
     pub(crate) life: Duration,
-    pub(crate) source: SecretSource,
-    pub(crate) endpoint: Endpoint,
+    pub(crate) secret: SecretSettings,
 }
 
 /// Where a secret is kept.
@@ -78,15 +100,26 @@ impl Settings {
         }
         let turn = match get(TURN_URLS_VARIABLE) {
             Some(urls) => Some(TurnSettings {
-                urls: urls.split_ascii_whitespace().map(str::to_owned).collect(),
+                urls: words(&urls),
                 life: life(&need(TURN_LIFE_VARIABLE)?)?,
-                source: SecretSource::parse(&need(TURN_SECRET_VARIABLE)?)?,
-                endpoint: Endpoint::parse(TURN_SECRET_ENDPOINT_VARIABLE, &need(TURN_SECRET_ENDPOINT_VARIABLE)?)?,
+                secret: SecretSettings {
+                    source: SecretSource::parse(TURN_SECRET_VARIABLE, &need(TURN_SECRET_VARIABLE)?)?,
+                    endpoint: Endpoint::parse(TURN_SECRET_ENDPOINT_VARIABLE, &need(TURN_SECRET_ENDPOINT_VARIABLE)?)?,
+                },
             }),
             None => None,
         };
+        let token = match get(JOIN_TOKEN_VARIABLE) {
+            Some(source) => Some(SecretSettings {
+                source: SecretSource::parse(JOIN_TOKEN_VARIABLE, &source)?,
+                endpoint: Endpoint::parse(JOIN_TOKEN_ENDPOINT_VARIABLE, &need(JOIN_TOKEN_ENDPOINT_VARIABLE)?)?,
+            }),
+            None => None,
+        };
+        let admission = AdmissionSettings { origins: get(ALLOWED_ORIGINS_VARIABLE).map(|it| words(&it)), token };
         Ok(Self {
             turn,
+            admission,
             endpoint: Endpoint::parse(ENDPOINT_VARIABLE, &need(ENDPOINT_VARIABLE)?)?,
             region: need("AWS_REGION")?,
             credentials: Credentials::new(
@@ -98,6 +131,10 @@ impl Settings {
             ),
         })
     }
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split_ascii_whitespace().map(str::to_owned).collect()
 }
 
 fn life(value: &str) -> Result<Duration, SettingsError> {
@@ -120,13 +157,13 @@ impl SecretSource {
         }
     }
 
-    fn parse(value: &str) -> Result<Self, SettingsError> {
+    fn parse(variable: &'static str, value: &str) -> Result<Self, SettingsError> {
         match value.split_once(':') {
             Some(("ssm", name)) if !name.is_empty() => Ok(Self::Parameter(name.to_owned())),
             Some(("secretsmanager", id)) if !id.is_empty() => Ok(Self::Secret(id.to_owned())),
             // The value is not shown: somebody may have put the secret itself there.
             _ => Err(SettingsError::Invalid {
-                variable: TURN_SECRET_VARIABLE,
+                variable,
                 value: "…".to_owned(),
                 problem: "ssm:NAME or secretsmanager:NAME-OR-ARN is needed",
             }),
@@ -214,7 +251,7 @@ mod tests {
         let settings = from(&all).expect("complete").turn.expect("there is a TURN server");
         assert_eq!(settings.urls, ["turn:a.test:3478?transport=udp", "turns:a.test"]);
         assert_eq!(
-            (settings.life.as_secs(), settings.source),
+            (settings.life.as_secs(), settings.secret.source),
             (600, SecretSource::Parameter("/turn/secret".to_owned()))
         );
         for (missing, _) in &turn[1..] {
@@ -226,7 +263,7 @@ mod tests {
             from(&changed)
         };
         let arn = "secretsmanager:arn:aws:secretsmanager:eu-central-1:123456789012:secret:turn-AbCdEf";
-        let secret = with(TURN_SECRET_VARIABLE, arn).expect(arn).turn.expect("there is a TURN server").source;
+        let secret = with(TURN_SECRET_VARIABLE, arn).expect(arn).turn.expect("there is a TURN server").secret.source;
         assert_eq!(secret.region(), Some("eu-central-1"));
         assert_eq!(secret, SecretSource::Secret(arn["secretsmanager:".len()..].to_owned()));
         for (name, bad) in [
@@ -240,6 +277,26 @@ mod tests {
             let error = with(name, bad).expect_err(bad).to_string();
             assert!(error.contains(name) && !error.contains("hunter2"), "{error}");
         }
+    }
+
+    #[test]
+    fn everybody_may_connect_unless_told_otherwise() {
+        let open = from(&COMPLETE).expect("complete").admission;
+        assert!(open.origins.is_none() && open.token.is_none());
+        let access = [
+            (ALLOWED_ORIGINS_VARIABLE, "https://a.test https://b.test:8443"),
+            (JOIN_TOKEN_VARIABLE, "ssm:/join"),
+            (JOIN_TOKEN_ENDPOINT_VARIABLE, "https://ssm.eu-central-1.amazonaws.com"),
+        ];
+        let all: Vec<_> = COMPLETE.into_iter().chain(access).collect();
+        let closed = from(&all).expect("complete").admission;
+        assert_eq!(closed.origins.expect("origins"), ["https://a.test", "https://b.test:8443"]);
+        assert_eq!(closed.token.expect("a token").source, SecretSource::Parameter("/join".to_owned()));
+        let homeless: Vec<_> = all.iter().copied().filter(|(name, _)| *name != JOIN_TOKEN_ENDPOINT_VARIABLE).collect();
+        assert!(from(&homeless).is_err(), "half a setting lets nobody in");
+        let mistaken: Vec<_> = COMPLETE.into_iter().chain([(JOIN_TOKEN_VARIABLE, "hunter2")]).collect();
+        let error = from(&mistaken).expect_err("no source").to_string();
+        assert!(error.contains(JOIN_TOKEN_VARIABLE) && !error.contains("hunter2"), "{error}");
     }
 
     #[test]

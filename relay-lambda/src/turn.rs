@@ -2,7 +2,6 @@
 
 mod allowance;
 mod credentials;
-mod secret;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -13,13 +12,10 @@ use crate::{
     aws::Aws,
     event::ConnectionId,
     relay::{Code, Failure, IceServer, IceServers},
+    secret::{SecretReader, Unreadable},
     settings::TurnSettings,
 };
 use allowance::Allowance;
-use secret::SecretReader;
-
-/// Half the function's own time limit, as for messages.
-const TIME_LIMIT: Duration = Duration::from_secs(5);
 
 /// Why there are no servers: what is told, and what the log says besides. Neither holds a secret.
 #[derive(Debug)]
@@ -35,6 +31,17 @@ impl From<Failure> for Shortage {
     }
 }
 
+impl From<Unreadable> for Shortage {
+    fn from(Unreadable { code, status, detail }: Unreadable) -> Self {
+        let told = match code {
+            Code::NotPermitted => "the relay may not read the secret of its TURN server",
+            Code::Throttled => "too many requests; ask again a little later",
+            _ => "the relay could not read the secret of its TURN server",
+        };
+        Self { failure: Failure::new(code, told), status, detail: Some(detail) }
+    }
+}
+
 pub(crate) struct Turn {
     urls: Vec<String>,
     /// For how long credentials are good.
@@ -45,8 +52,8 @@ pub(crate) struct Turn {
 
 impl Turn {
     pub(crate) fn new(settings: TurnSettings, aws: Arc<Aws>) -> Self {
-        let TurnSettings { urls, life, source, endpoint } = settings;
-        Self { urls, life, secret: SecretReader::new(source, endpoint, aws), allowance: Mutex::default() }
+        let TurnSettings { urls, life, secret } = settings;
+        Self { urls, life, secret: SecretReader::new(secret, aws), allowance: Mutex::default() }
     }
 
     pub(crate) async fn servers(&self, asker: &ConnectionId) -> Result<IceServers, Shortage> {
@@ -55,15 +62,7 @@ impl Turn {
         if !self.allowance().has_room_for(asker, now) {
             return Err(Failure::new(Code::Throttled, "too many requests for ICE servers; ask again later").into());
         }
-        let secret = match tokio::time::timeout(TIME_LIMIT, self.secret.read(now)).await {
-            Ok(secret) => secret?,
-            Err(_) => {
-                return Err(Shortage {
-                    detail: Some(format!("the secret did not come within {} s", TIME_LIMIT.as_secs())),
-                    ..Failure::new(Code::Unexpected, "the relay could not read the secret of its TURN server").into()
-                });
-            }
-        };
+        let secret = self.secret.read(now).await?;
         self.allowance().take(asker, now);
         let (username, credential) = credentials::sign(&secret, asker, now, self.life);
         let server = IceServer { urls: self.urls.clone(), username, credential };

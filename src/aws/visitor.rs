@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, DATE, HOST, HeaderName, PROXY_AUTHORIZATION, USER_AGENT};
+use http::header::{CONNECTION, CONTENT_TYPE, DATE, HOST, HeaderName, ORIGIN, PROXY_AUTHORIZATION, USER_AGENT};
 use http::{HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt, Empty, Full, Limited};
 use hyper_util::client::proxy::matcher::Intercept;
@@ -19,6 +19,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use url::Url;
 
 use super::failure::causes;
@@ -154,13 +155,19 @@ impl Visitor {
         timeout(REQUEST_TIMEOUT, exchange).await.unwrap_or(Err(VisitError::TimedOut(REQUEST_TIMEOUT)))
     }
 
-    pub(crate) async fn open_socket(&self, url: &Url) -> Result<WebSocket, NoWebSocket> {
+    /// With the origin that a browser would send with it.
+    pub(crate) async fn open_socket(&self, url: &Url, origin: Option<&str>) -> Result<WebSocket, NoWebSocket> {
         let exchange = async {
             let stream = self.connect(url).await.map_err(NoWebSocket::Failed)?;
-            match tokio_tungstenite::client_async(url.as_str(), stream).await {
+            let broken = |error| NoWebSocket::Failed(VisitError::Broken(causes(&error)));
+            let mut request = url.as_str().into_client_request().map_err(broken)?;
+            if let Some(origin) = origin.and_then(|origin| HeaderValue::from_str(origin).ok()) {
+                request.headers_mut().insert(ORIGIN, origin);
+            }
+            match tokio_tungstenite::client_async(request, stream).await {
                 Ok((socket, _)) => Ok(socket),
                 Err(tungstenite::Error::Http(answer)) => Err(NoWebSocket::Refused(answer.status().as_u16())),
-                Err(error) => Err(NoWebSocket::Failed(VisitError::Broken(causes(&error)))),
+                Err(error) => Err(broken(error)),
             }
         };
         let late = || Err(NoWebSocket::Failed(VisitError::TimedOut(HANDSHAKE_TIMEOUT)));

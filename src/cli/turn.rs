@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use super::values::SecretSourceParser;
 use crate::config::{DEFAULT_TURN_LIFE, SecretSource, TurnUrl};
 
 /// What carries calls for which there is no path.
@@ -18,7 +19,7 @@ pub(crate) struct TurnOptions {
     ///
     /// Only the relay reads it, when it needs it; its role may read this one and no other. Encrypted with the account's own AWS key.
     /// With a key of yours, that key's policy must let the relay's role decrypt.
-    #[arg(long, value_name = "SOURCE", requires = "turn_url")]
+    #[arg(long, value_name = "SOURCE", requires = "turn_url", value_parser = SecretSourceParser)]
     pub(crate) turn_secret_from: Option<SecretSource>,
 
     /// For how many seconds TURN credentials are good, 10 to 86400; the page renews them in longer calls

@@ -1,10 +1,14 @@
 //! Values that need more than a type: each parser's refusal says what is allowed.
 
+use std::ffi::OsStr;
 use std::str::FromStr;
 
+use clap::builder::TypedValueParser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, Command};
 use url::Url;
 
-use crate::config::{LOG_RETENTION_DAYS, is_host_and_port};
+use crate::config::{LOG_RETENTION_DAYS, SecretSource, is_host_and_port};
 use crate::local::FaultRule;
 use crate::naming::ANY;
 
@@ -31,6 +35,26 @@ impl FromStr for StunChoice {
         } else {
             Err("it is 'none', or stun:HOST[:PORT] or stuns:HOST[:PORT], e.g. stun:stun.example.org:3478".to_owned())
         }
+    }
+}
+
+/// Of options that say where a secret is. Unlike clap's own parsers it never repeats what it refuses: somebody may have typed the
+/// secret, and terminals and logs of pipelines remember.
+#[derive(Clone, Debug)]
+pub(super) struct SecretSourceParser;
+
+impl TypedValueParser for SecretSourceParser {
+    type Value = SecretSource;
+
+    fn parse_ref(&self, command: &Command, option: Option<&Arg>, value: &OsStr) -> Result<SecretSource, clap::Error> {
+        value.to_str().unwrap_or_default().parse().map_err(|why: String| {
+            let option = option.map(ToString::to_string).unwrap_or_default();
+            let what = format!("invalid value for '{option}': {why}\n");
+            let mut error = clap::Error::raw(ErrorKind::ValueValidation, what).with_cmd(command);
+            // For whoever says it in other words.
+            error.insert(ContextKind::Custom, ContextValue::String(why));
+            error
+        })
     }
 }
 

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use crate::cli::{
-    ContentOptions, LifeOptions, PlaceOptions, RoleOptions, StackOptions, StunChoice, TagOptions, TurnOptions,
+    AdmissionOptions, ContentOptions, LifeOptions, PlaceOptions, RoleOptions, StackOptions, StunChoice, TagOptions,
+    TurnOptions,
 };
 use crate::config::{
-    Config, IceServer, PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling, TurnServers,
-    default_ice_servers,
+    Admission, AllowedOrigin, Config, IceServer, PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling,
+    TurnServers, default_ice_servers,
 };
 use crate::diagnostics::{Code, Diagnostic};
 use crate::naming::{RolePath, StackName, StageName, UserTag};
@@ -34,6 +35,7 @@ pub(super) fn config(
         role: role(&content.role)?,
         ice_servers: ice_servers(&content.stun),
         turn: turn(&content.turn)?,
+        admission: admission(&content.admission)?,
         throttling: Throttling { rate: content.throttle_rate, burst: content.throttle_burst },
         ..bare(stack)
     })
@@ -77,6 +79,7 @@ pub(super) fn bare_at(stack: StackName, target: Target) -> Config {
         role: RoleSettings::default(),
         ice_servers: default_ice_servers(),
         turn: None,
+        admission: Admission::default(),
         throttling: Throttling::default(),
         tagging: Tagging::default(),
     }
@@ -131,6 +134,25 @@ fn turn(options: &TurnOptions) -> Result<Option<TurnServers>, Diagnostic> {
     }
 }
 
+/// What a function's environment has room for (AWS-FACTS C3), beside everything else in it.
+const LONGEST_ORIGINS: usize = 2_500;
+
+fn admission(options: &AdmissionOptions) -> Result<Admission, Diagnostic> {
+    let AdmissionOptions { allowed_origins, join_token_from } = options;
+    let length = |origin: &AllowedOrigin| match origin {
+        AllowedOrigin::OwnPage => 100,
+        AllowedOrigin::Of(origin) => origin.len() + 1,
+    };
+    if allowed_origins.iter().map(length).sum::<usize>() > LONGEST_ORIGINS {
+        return Err(Diagnostic::new(
+            Code::InvalidInput,
+            format!("{} allowed origins are too many", allowed_origins.len()),
+            "the relay is told them in its environment, which has no room for more; serve the pages from fewer hosts",
+        ));
+    }
+    Ok(Admission { origins: allowed_origins.clone(), token: join_token_from.clone() })
+}
+
 fn ice_servers(choices: &[StunChoice]) -> Vec<IceServer> {
     let urls: Vec<String> = choices
         .iter()
@@ -166,6 +188,17 @@ mod tests {
         assert!(role(&options(Some("relay"), None, "/")).unwrap().existing.is_some());
         assert_eq!(role(&options(Some("relay"), limit, "/")).unwrap_err().code, Code::InvalidInput);
         assert_eq!(role(&options(Some("relay"), None, "/team/")).unwrap_err().code, Code::InvalidInput);
+    }
+
+    #[test]
+    fn more_origins_than_the_relay_can_be_told_are_refused() {
+        let with = |count: usize| {
+            let origins = (0..count).map(|number| format!("https://page-{number}.example.org").parse().unwrap());
+            admission(&AdmissionOptions { allowed_origins: origins.collect(), join_token_from: None })
+        };
+        assert!(with(0).unwrap().is_open());
+        assert_eq!(with(50).unwrap().origins.len(), 50);
+        assert_eq!(with(200).unwrap_err().code, Code::InvalidInput);
     }
 
     #[test]

@@ -20,6 +20,7 @@ use crate::local::{LocalAws, LogLine};
 use crate::page::Page;
 use crate::relay_log::LogEntry;
 use crate::resources::websocket_api;
+use crate::verify::JoinToken;
 
 /// When the stack is tried out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,8 @@ struct Deployment {
     config: Config,
     page: Page,
     checks: Checks,
+    /// What the checks of a relay that wants a token need.
+    token: Option<JoinToken>,
     /// The page's URL is shown for a phone, too.
     code: bool,
     /// The local AWS ends with this run.
@@ -69,10 +72,14 @@ pub(super) async fn run(options: &UpOptions, run: &Run) -> Ending {
         Ok(page) => page,
         Err(problem) => return problem.into(),
     };
+    let token = match verify::join_token(&options.checks.token) {
+        Ok(token) => token,
+        Err(problem) => return problem.into(),
+    };
     match place::existing_or_started(&config.target, run).await {
         Ok((place, local)) => {
             let checks = Checks::of(&options.checks);
-            let deployment = Deployment { config, page, checks, code: options.code.qr, stays: local.is_some() };
+            let deployment = Deployment { config, page, checks, token, code: options.code.qr, stays: local.is_some() };
             match local {
                 None => deploy(deployment, &place, run).await.into(),
                 Some(local) => deploy_and_stay(deployment, &place, local, run).await,
@@ -112,7 +119,7 @@ async fn show(mut lines: broadcast::Receiver<LogLine>, log_group: &str, run: &Ru
 }
 
 async fn deploy(deployment: Deployment, place: &Place, run: &Run) -> Result<Ending, Diagnostic> {
-    let Deployment { config, page, checks, code, stays } = deployment;
+    let Deployment { config, page, checks, token, code, stays } = deployment;
     let session = Session::open(config, place, run).await?;
     let relay = session.relay().await?;
     let mut ending = converge(&session, page.clone(), relay.clone()).await?;
@@ -120,7 +127,7 @@ async fn deploy(deployment: Deployment, place: &Place, run: &Run) -> Result<Endi
     if checks.are_wanted(ending.changed) {
         let patience = if ending.changed { PATIENCE_WITH_NEW } else { PATIENCE_WITH_OLD };
         let graph = session.graph(page, Some(relay));
-        match verify::verify(&session, &graph, &outputs, patience).await {
+        match verify::verify(&session, &graph, &outputs, patience, token).await {
             Ok(problem) => ending.problem = problem,
             // Interrupted: the stack stands all the same.
             Err(problem) => {

@@ -9,7 +9,7 @@ use super::configure;
 use super::place::{self, SamePlace};
 use super::session::Session;
 use super::{Ending, Run};
-use crate::cli::VerifyOptions;
+use crate::cli::{TokenOptions, VerifyOptions};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Operation};
 use crate::engine::graph::Graph;
@@ -22,7 +22,7 @@ use crate::events::{Event, Phase};
 use crate::naming::{ApiId, Names};
 use crate::page::Page;
 use crate::resources::{FUNCTION, OBJECTS, ROLE, ROLE_POLICY, WEBSOCKET_API};
-use crate::verify::{Advice, Summary, Survey, Verification};
+use crate::verify::{Advice, JoinToken, Summary, Survey, Verification};
 
 /// What was just made may need as long until it is in effect everywhere (AWS-FACTS A6, B3, E1).
 pub(super) const PATIENCE_WITH_NEW: Duration = Duration::from_secs(60);
@@ -34,6 +34,7 @@ pub(super) const PATIENCE_WITH_OLD: Duration = Duration::from_secs(10);
 const NEW: Duration = Duration::from_secs(5 * 60);
 
 pub(super) async fn run(options: &VerifyOptions, run: &Run) -> Result<Ending, Diagnostic> {
+    let token = join_token(&options.token)?;
     let config = configure::bare(&options.stack);
     let place = place::existing(&config.target, run).await?;
     let session = Session::open(config, &place, run).await?;
@@ -43,8 +44,19 @@ pub(super) async fn run(options: &VerifyOptions, run: &Run) -> Result<Ending, Di
         None => patience_with_age(&session).await?,
     };
     let graph = session.graph(Page::none(), None);
-    let problem = verify(&session, &graph, &outputs, patience).await?;
+    let problem = verify(&session, &graph, &outputs, patience, token).await?;
     Ok(Ending { outputs: Some(outputs), problem, ..Ending::default() })
+}
+
+/// What the deployer has of the token. No error shows what the file holds.
+pub(super) fn join_token(options: &TokenOptions) -> Result<Option<JoinToken>, Diagnostic> {
+    let Some(path) = &options.join_token_file else { return Ok(None) };
+    let refuse = |what: String| {
+        let hint = "name a file that holds the token alone, or leave --join-token-file out";
+        Diagnostic::new(Code::InvalidInput, format!("{} {what}", path.display()), hint)
+    };
+    let text = std::fs::read_to_string(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
+    JoinToken::new(&text).map(Some).ok_or_else(|| refuse("holds no token".to_owned()))
 }
 
 /// Makes all checks; the problem, if one fails.
@@ -53,11 +65,12 @@ pub(super) async fn verify(
     graph: &Graph,
     outputs: &Outputs,
     patience: Duration,
+    token: Option<JoinToken>,
 ) -> Result<Option<Diagnostic>, Diagnostic> {
     let run = session.run;
     run.events.emit(Event::Phase { phase: Phase::Checking });
     let reach = &session.context.names.reach;
-    let verification = Verification::new(outputs, reach, patience, &run.events)?;
+    let verification = Verification::new(outputs, reach, patience, token, &run.events)?;
     let up = format!("webrtc-aws up {}{}", outputs.stack, SamePlace(&session.config.target));
     let advice = Advice { outputs, up };
     let checks = async { Ok(verification.run(&advice, async || look(session, graph).await).await) };

@@ -71,6 +71,8 @@ pub(crate) struct Known {
     pub(crate) api: Slot<ApiId>,
     pub(crate) integration: Slot<IntegrationId>,
     pub(crate) route: Slot<RouteId>,
+    /// The `$connect` route, where one is wanted.
+    pub(crate) connect_route: Slot<RouteId>,
     /// Architecture and `CodeSha256` of the function that is there.
     pub(crate) code: Slot<(String, String)>,
     /// The latest expiry that any part of the stack carries.

@@ -15,7 +15,7 @@ use super::tagging::{self, Tags};
 use super::{Doing, FUNCTION, LOG_GROUP, ROLE, WEBSOCKET_API};
 use crate::artifact::Artifact;
 use crate::aws::failure::AwsFailure;
-use crate::config::{RelaySettings, Tagging, TurnServers, TurnUrl};
+use crate::config::{Admission, RelaySettings, Tagging, TurnServers, TurnUrl};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation, RelayRole, UNKNOWN_ID};
 use crate::engine::diff::Change;
@@ -36,6 +36,7 @@ pub(crate) struct Function {
     pub(crate) names: Arc<Names>,
     pub(crate) settings: RelaySettings,
     pub(crate) turn: Option<TurnServers>,
+    pub(crate) admission: Admission,
     /// `None` where no code is at hand: then the code that is there is taken as wanted.
     pub(crate) code: Option<Artifact>,
     pub(crate) tagging: Tagging,
@@ -90,7 +91,7 @@ impl Readiness {
 const DELETING: &str = "Deleting";
 
 impl Function {
-    /// Of the TURN servers' secret only the name: anybody who may look at the function sees this.
+    /// Of a secret only the name: anybody who may look at the function sees this.
     fn environment(&self, endpoint: String) -> BTreeMap<String, String> {
         let mut variables = BTreeMap::from([(ENDPOINT_VARIABLE.to_owned(), endpoint)]);
         if let Some(TurnServers { urls, secret, life_s }) = &self.turn {
@@ -101,6 +102,14 @@ impl Function {
                 ("TURN_SECRET_ENDPOINT".to_owned(), self.names.secret_endpoint(secret)),
                 ("TURN_LIFE_SECONDS".to_owned(), life_s.to_string()),
             ]);
+        }
+        let origins = self.admission.origins(&self.names.page_origin());
+        if !origins.is_empty() {
+            variables.insert("ALLOWED_ORIGINS".to_owned(), origins.join(" "));
+        }
+        if let Some(token) = &self.admission.token {
+            variables.insert("JOIN_TOKEN_FROM".to_owned(), token.to_string());
+            variables.insert("JOIN_TOKEN_ENDPOINT".to_owned(), self.names.secret_endpoint(token));
         }
         variables
     }

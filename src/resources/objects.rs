@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::bucket_contents::{Contents, Version};
 use super::{BUCKET, Doing, OBJECTS, WEBSOCKET_API};
-use crate::config::IceServer;
+use crate::config::{Admission, IceServer};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation};
 use crate::engine::diff::Change;
@@ -36,6 +36,7 @@ pub(crate) struct Objects {
     pub(crate) ice_servers: Vec<IceServer>,
     /// Whether the relay has further ones for who asks.
     pub(crate) ice_servers_on_demand: bool,
+    pub(crate) admission: Admission,
     pub(crate) foreign: ForeignObjects,
 }
 
@@ -75,10 +76,23 @@ impl ObjectSpec {
 }
 
 /// The generated configuration. JSON is JavaScript; `<` is escaped so that nobody who puts it into a page ends a script early.
-pub(super) fn config_module(websocket_url: &str, ice_servers: &[IceServer], on_demand: bool) -> String {
+pub(super) fn config_module(
+    websocket_url: &str,
+    ice_servers: &[IceServer],
+    on_demand: bool,
+    allowed_origins: &[String],
+    join_token: bool,
+) -> String {
     let mut settings = json!({ "websocketUrl": websocket_url, "iceServers": ice_servers });
     if on_demand {
         settings["iceServersOnDemand"] = true.into();
+    }
+    if !allowed_origins.is_empty() {
+        settings["allowedOrigins"] = allowed_origins.into();
+    }
+    if join_token {
+        // That there is one, so that the page can say what is missing.
+        settings["joinToken"] = true.into();
     }
     format!("export default Object.freeze({});\n", settings.to_string().replace('<', "\\u003c"))
 }
@@ -102,7 +116,9 @@ impl Objects {
     /// The page's files and the generated configuration, which replaces one of that name.
     fn wanted(&self, known: &Known) -> BTreeMap<String, PageFile> {
         let url = self.names.websocket_url(&known.api_or_placeholder());
-        let module = config_module(&url, &self.ice_servers, self.ice_servers_on_demand);
+        let origins = self.admission.origins(&self.names.page_origin());
+        let has_token = self.admission.token.is_some();
+        let module = config_module(&url, &self.ice_servers, self.ice_servers_on_demand, &origins, has_token);
         let mut files = self.page.files().clone();
         files.insert(CONFIG_OBJECT.to_owned(), PageFile::generated(CONFIG_OBJECT, module));
         files

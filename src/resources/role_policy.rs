@@ -1,5 +1,5 @@
-//! What the relay may do: post to connections of this stage, write to its own log group, and read the secret of its TURN servers if
-//! it has any. Nothing else.
+//! What the relay may do: post to connections of this stage, write to its own log group, and read the secret of its TURN servers and
+//! the token of those who may connect, if there are any. Nothing else.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 use super::{Doing, FUNCTION, ROLE, ROLE_POLICY, WEBSOCKET_API, policy_document};
-use crate::config::{SecretSource, TurnServers};
+use crate::config::{Admission, SecretSource, TurnServers};
 use crate::diagnostics::Diagnostic;
 use crate::engine::context::{Absence, Context, Known, Operation};
 use crate::engine::diff::Change;
@@ -20,6 +20,7 @@ use crate::permissions;
 pub(crate) struct RolePolicy {
     pub(crate) names: Arc<Names>,
     pub(crate) turn: Option<TurnServers>,
+    pub(crate) admission: Admission,
 }
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -28,6 +29,19 @@ pub(crate) struct Spec {
 }
 
 impl RolePolicy {
+    /// No kms:Decrypt: the AWS-managed key of either service lets every role of the account decrypt through the service.
+    fn reading(&self, id: &str, secret: &SecretSource) -> Value {
+        json!({
+            "Sid": id,
+            "Effect": "Allow",
+            "Action": match secret {
+                SecretSource::Parameter(_) => "ssm:GetParameter",
+                SecretSource::Secret(_) => "secretsmanager:GetSecretValue",
+            },
+            "Resource": self.names.secret_arn(secret),
+        })
+    }
+
     async fn put(&self, context: &Context, desired: &Spec) -> Result<(), Diagnostic> {
         let role = context.names.role();
         context
@@ -71,18 +85,9 @@ impl Kind for RolePolicy {
         let connections = self.names.connections_arn(&known.api_or_placeholder());
         let relay = permissions::relay_statements(connections, &self.names.log_group_arn());
         let mut statements: Vec<Value> = relay.iter().map(|statement| json!(statement)).collect();
-        if let Some(TurnServers { secret, .. }) = &self.turn {
-            // No kms:Decrypt: the AWS-managed key of either service lets every role of the account decrypt through the service.
-            statements.push(json!({
-                "Sid": "ReadTurnSecret",
-                "Effect": "Allow",
-                "Action": match secret {
-                    SecretSource::Parameter(_) => "ssm:GetParameter",
-                    SecretSource::Secret(_) => "secretsmanager:GetSecretValue",
-                },
-                "Resource": self.names.secret_arn(secret),
-            }));
-        }
+        let turn_secret = self.turn.as_ref().map(|turn| ("ReadTurnSecret", &turn.secret));
+        let join_token = self.admission.token.as_ref().map(|token| ("ReadJoinToken", token));
+        statements.extend(turn_secret.into_iter().chain(join_token).map(|(id, secret)| self.reading(id, secret)));
         let document = json!({ "Version": "2012-10-17", "Statement": statements });
         Spec { document: policy_document::wanted(document) }
     }

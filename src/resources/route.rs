@@ -1,6 +1,7 @@
 //! The `$default` route and its route response. Without the response, or without the selection expression on the route, the
-//! sender never gets an answer (AWS-FACTS A4). It is the API's only route: any other would take messages, or refuse connections,
-//! before the relay sees them.
+//! sender never gets an answer (AWS-FACTS A4). Where not everybody may connect, a `$connect` route leads to the relay, too; it needs
+//! no response, as its status is the answer. There is no other route: it would take messages, or refuse connections, before the
+//! relay sees them.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +10,17 @@ use aws_sdk_apigatewayv2::types::{AuthorizationType, Route as Found};
 use serde::{Deserialize, Serialize};
 
 use super::{Doing, INTEGRATION, ROUTE, WEBSOCKET_API};
+use crate::config::Admission;
 use crate::diagnostics::Diagnostic;
 use crate::engine::context::{Absence, Context, Known, Operation, UNKNOWN_ID, all_pages};
 use crate::engine::diff::Change;
 use crate::engine::resource::{Address, Kind, Observed};
-use crate::naming::{ApiId, DEFAULT_KEY, RouteId};
+use crate::naming::{ApiId, CONNECT_KEY, DEFAULT_KEY, RouteId};
 
 #[derive(Debug)]
-pub(crate) struct Route;
+pub(crate) struct Route {
+    pub(crate) admission: Admission,
+}
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Spec {
@@ -26,8 +30,29 @@ pub(crate) struct Spec {
     route_response_selection_expression: Option<String>,
     /// Whether the route response `$default` exists.
     route_response: bool,
+    /// The `$connect` route, where one is wanted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    connect: Option<Connect>,
     /// By key.
     other_routes: Vec<String>,
+}
+
+/// The `$connect` route.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Connect {
+    target: Option<String>,
+    authorization: String,
+    api_key_required: bool,
+}
+
+impl Connect {
+    fn of(route: &Found) -> Self {
+        Self {
+            target: route.target.clone(),
+            authorization: authorization_of(route),
+            api_key_required: route.api_key_required.unwrap_or_default(),
+        }
+    }
 }
 
 pub(super) async fn all(context: &Context, api: &ApiId) -> Result<Vec<Found>, Diagnostic> {
@@ -50,14 +75,77 @@ pub(super) async fn targets(context: &Context, api: &ApiId) -> Result<BTreeSet<S
     Ok(targets.map(str::to_owned).collect())
 }
 
-fn is_ours(route: &Found) -> bool {
-    route.route_key() == Some(DEFAULT_KEY)
+fn authorization_of(route: &Found) -> String {
+    let kind = route.authorization_type().unwrap_or(&AuthorizationType::None);
+    kind.as_str().to_owned()
+}
+
+fn has_key(route: &Found, key: &str) -> bool {
+    route.route_key() == Some(key)
 }
 
 impl Route {
+    /// Without one everybody may connect (AWS-FACTS A4).
+    fn wants_connect(&self) -> bool {
+        !self.admission.is_open()
+    }
+
+    fn is_ours(&self, route: &Found) -> bool {
+        has_key(route, DEFAULT_KEY) || self.wants_connect() && has_key(route, CONNECT_KEY)
+    }
+
     /// Before the stage moves: a deployment takes all routes. What is live stays live until then (AWS-FACTS B1).
-    async fn delete_others(&self, context: &Context, api: &ApiId) -> Result<(), Diagnostic> {
-        for route in all(context, api).await?.iter().filter(|route| !is_ours(route)) {
+    async fn settle_others(&self, context: &Context, api: &ApiId, desired: &Spec) -> Result<(), Diagnostic> {
+        let routes = all(context, api).await?;
+        self.delete_others(context, api, &routes).await?;
+        let Some(connect) = &desired.connect else { return Ok(()) };
+        match routes.iter().find(|route| has_key(route, CONNECT_KEY)) {
+            None => self.create_connect(context, api, connect).await,
+            Some(found) if Connect::of(found) != *connect => self.update_connect(context, api, found, connect).await,
+            Some(found) => {
+                context.known.connect_route.set(RouteId(found.route_id.clone().unwrap_or_default()));
+                Ok(())
+            }
+        }
+    }
+
+    async fn create_connect(&self, context: &Context, api: &ApiId, connect: &Connect) -> Result<(), Diagnostic> {
+        let created = context
+            .call(Operation::once("apigateway", "CreateRoute"), || {
+                let create = context.clients.api_gateway.create_route().api_id(api.as_str()).route_key(CONNECT_KEY);
+                create.set_target(connect.target.clone()).send()
+            })
+            .await
+            .doing(|| format!("create the route {CONNECT_KEY}"))?;
+        context.known.connect_route.set(RouteId(created.route_id.unwrap_or_default()));
+        Ok(())
+    }
+
+    async fn update_connect(
+        &self,
+        context: &Context,
+        api: &ApiId,
+        found: &Found,
+        connect: &Connect,
+    ) -> Result<(), Diagnostic> {
+        let route = RouteId(found.route_id.clone().unwrap_or_default());
+        context
+            .call(Operation::repeatable("apigateway", "UpdateRoute"), || {
+                let update = context.clients.api_gateway.update_route().api_id(api.as_str()).route_id(route.as_str());
+                update
+                    .set_target(connect.target.clone())
+                    .authorization_type(AuthorizationType::from(connect.authorization.as_str()))
+                    .api_key_required(connect.api_key_required)
+                    .send()
+            })
+            .await
+            .doing(|| format!("update the route {CONNECT_KEY}"))?;
+        context.known.connect_route.set(route);
+        Ok(())
+    }
+
+    async fn delete_others(&self, context: &Context, api: &ApiId, routes: &[Found]) -> Result<(), Diagnostic> {
+        for route in routes.iter().filter(|route| !self.is_ours(route)) {
             context
                 .call(Operation::repeatable("apigateway", "DeleteRoute"), || {
                     let delete = context.clients.api_gateway.delete_route().api_id(api.as_str());
@@ -106,9 +194,16 @@ impl Kind for Route {
 
     fn desired(&self, known: &Known) -> Spec {
         let integration = known.integration.get().map_or_else(|| UNKNOWN_ID.to_owned(), |id| id.to_string());
+        let target = Some(format!("integrations/{integration}"));
+        let authorization = AuthorizationType::None.as_str().to_owned();
         Spec {
-            target: Some(format!("integrations/{integration}")),
-            authorization: AuthorizationType::None.as_str().to_owned(),
+            connect: self.wants_connect().then(|| Connect {
+                target: target.clone(),
+                authorization: authorization.clone(),
+                api_key_required: false,
+            }),
+            target,
+            authorization,
             api_key_required: false,
             route_response_selection_expression: Some(DEFAULT_KEY.to_owned()),
             route_response: true,
@@ -118,10 +213,17 @@ impl Kind for Route {
 
     async fn observe(&self, context: &Context) -> Result<Observed<Spec>, Diagnostic> {
         context.known.route.clear();
+        context.known.connect_route.clear();
         let api = context.api()?;
         let api_gateway = &context.clients.api_gateway;
-        let (ours, others): (Vec<_>, Vec<_>) = all(context, &api).await?.into_iter().partition(is_ours);
-        let Some(route) = ours.into_iter().next() else { return Ok(Observed::Absent) };
+        let (ours, others): (Vec<_>, Vec<_>) =
+            all(context, &api).await?.into_iter().partition(|route| self.is_ours(route));
+        let (default, connect): (Vec<_>, Vec<_>) = ours.into_iter().partition(|route| has_key(route, DEFAULT_KEY));
+        let Some(route) = default.into_iter().next() else { return Ok(Observed::Absent) };
+        let connect = connect.first();
+        if let Some(id) = connect.and_then(|route| route.route_id.clone()) {
+            context.known.connect_route.set(RouteId(id));
+        }
         let mut other_routes: Vec<_> = others.into_iter().filter_map(|route| route.route_key).collect();
         other_routes.sort();
         let id = RouteId(route.route_id.clone().unwrap_or_default());
@@ -138,13 +240,12 @@ impl Kind for Route {
             .any(|response| response.route_response_key() == Some(DEFAULT_KEY));
         context.known.route.set(id);
         Ok(Observed::Owned(Spec {
-            authorization: route
-                .authorization_type()
-                .map_or_else(|| AuthorizationType::None.as_str().to_owned(), |kind| kind.as_str().to_owned()),
+            authorization: authorization_of(&route),
             target: route.target,
             api_key_required: route.api_key_required.unwrap_or_default(),
             route_response_selection_expression: route.route_response_selection_expression,
             route_response,
+            connect: connect.map(Connect::of),
             other_routes,
         }))
     }
@@ -168,7 +269,7 @@ impl Kind for Route {
         let route = RouteId(created.route_id.unwrap_or_default());
         context.known.route.set(route.clone());
         self.create_response(context, &api, &route).await?;
-        self.delete_others(context, &api).await
+        self.settle_others(context, &api, desired).await
     }
 
     async fn update(&self, context: &Context, observed: &Spec, desired: &Spec, _: &[Change]) -> Result<(), Diagnostic> {
@@ -198,8 +299,8 @@ impl Kind for Route {
         if !observed.route_response {
             self.create_response(context, &api, &route).await?;
         }
-        if observed.other_routes != desired.other_routes {
-            self.delete_others(context, &api).await?;
+        if observed.other_routes != desired.other_routes || observed.connect != desired.connect {
+            self.settle_others(context, &api, desired).await?;
         }
         Ok(())
     }

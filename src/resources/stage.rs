@@ -65,7 +65,8 @@ impl Stage {
         let specs: Vec<_> = self.deploys.iter().map(spec).collect();
         // The ids too: whether a snapshot copies an integration or refers to it is not documented, so a route or integration
         // that was made anew is deployed anew.
-        let ids = json!([known.api.get(), known.integration.get(), known.route.get()]);
+        let mut ids = vec![json!(known.api.get()), json!(known.integration.get()), json!(known.route.get())];
+        ids.extend(known.connect_route.get().map(|id| json!(id)));
         let digest = hex::encode(Sha256::digest(json!([specs, ids]).to_string()));
         digest[..16].to_owned()
     }

@@ -87,7 +87,10 @@ impl File<'_> {
         })?;
         for value in &values {
             if let Some(why) = refusal(self.options, setting, value) {
-                let what = format!("{value:?} is no value for {key}: {why}");
+                let what = match setting.kind {
+                    Kind::SecretSource => format!("the value of {key} is not valid: {why}"),
+                    _ => format!("{value:?} is no value for {key}: {why}"),
+                };
                 let hint = format!("correct that line, or leave it out; {}", meaning(self.options, setting));
                 return Err(self.wrong(line, &what, &hint));
             }
@@ -145,7 +148,7 @@ fn raw(kind: Kind, value: &DeValue<'_>) -> Option<Vec<String>> {
     let one = |text: &str| Some(vec![text.to_owned()]);
     let decimal = || value.as_integer().filter(|number| number.radix() == 10);
     match kind {
-        Kind::Text | Kind::Directory => one(value.as_str()?),
+        Kind::Text | Kind::SecretSource | Kind::Directory => one(value.as_str()?),
         Kind::WholeNumber => one(decimal()?.as_str()),
         Kind::Number => match value.as_float() {
             Some(number) => one(number.as_str()),

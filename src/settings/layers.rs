@@ -149,7 +149,10 @@ pub(super) fn refusal(options: &Command, setting: &Setting, value: &str) -> Opti
     let alone = Arg::new("value").long("value").action(ArgAction::Set).value_parser(parser);
     let error =
         Command::new("").no_binary_name(true).arg(alone).try_get_matches_from([format!("--value={value}")]).err()?;
-    let why = std::error::Error::source(&error).map(ToString::to_string);
+    let why = match error.get(ContextKind::Custom) {
+        Some(ContextValue::String(why)) => Some(why.clone()),
+        _ => std::error::Error::source(&error).map(ToString::to_string),
+    };
     let allowed = match error.get(ContextKind::ValidValue) {
         Some(ContextValue::Strings(values)) if !values.is_empty() => {
             Some(format!("it is one of {}", values.join(", ")))

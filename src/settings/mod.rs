@@ -149,7 +149,7 @@ fn value(kind: Kind, mut raw: Vec<String>) -> Value {
         Kind::List => raw.into(),
         Kind::Table if raw.is_empty() => Value::Null,
         Kind::Table => raw.iter().filter_map(|entry| entry.split_once('=')).collect(),
-        Kind::Text | Kind::Directory => raw.pop().into(),
+        Kind::Text | Kind::SecretSource | Kind::Directory => raw.pop().into(),
         Kind::WholeNumber | Kind::Number => {
             raw.pop().and_then(|number| serde_json::from_str(&number).ok()).unwrap_or(Value::Null)
         }

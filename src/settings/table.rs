@@ -18,6 +18,8 @@ pub(crate) struct Setting {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Text,
+    /// A text that says where a secret is. A wrong one is never repeated: it may be the secret.
+    SecretSource,
     WholeNumber,
     Number,
     /// Of texts.
@@ -76,8 +78,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("client", Kind::Directory),
     setting("stun", Kind::List),
     setting("turn-url", Kind::List),
-    setting("turn-secret-from", Kind::Text),
+    setting("turn-secret-from", Kind::SecretSource),
     setting("turn-life", Kind::WholeNumber),
+    setting("allowed-origins", Kind::List),
+    setting("join-token-from", Kind::SecretSource),
     setting("arch", Kind::Text),
     setting("memory", Kind::WholeNumber),
     setting("timeout", Kind::WholeNumber),
@@ -111,7 +115,7 @@ impl Kind {
     /// For people who wrote something else.
     pub(super) fn expected(self) -> &'static str {
         match self {
-            Self::Text => "a text in quotes",
+            Self::Text | Self::SecretSource => "a text in quotes",
             Self::WholeNumber => "a whole number without quotes",
             Self::Number => "a number without quotes",
             Self::List => "a list of texts, [\"…\", \"…\"], with at least one",

@@ -212,7 +212,10 @@ fn limits(key: &str) -> Value {
             json!({ "minItems": 1, "items": { "type": "string", "pattern": "^(none|stuns?:[A-Za-z0-9._:\\[\\]-]+)$" } })
         }
         "turn-url" => json!({ "minItems": 1, "items": { "type": "string", "pattern": "^turns?:" } }),
-        "turn-secret-from" => json!({ "pattern": "^(ssm|secretsmanager):." }),
+        "turn-secret-from" | "join-token-from" => json!({ "pattern": "^(ssm|secretsmanager):." }),
+        "allowed-origins" => {
+            json!({ "minItems": 1, "items": { "type": "string", "pattern": "^(self|https?://[A-Za-z0-9._:\\[\\]-]+/?)$" } })
+        }
         "turn-life" => json!({ "minimum": 10, "maximum": 86_400 }),
         "arch" => json!({ "enum": ["x86_64", "arm64"] }),
         "memory" => json!({ "minimum": 128, "maximum": 10_240 }),
@@ -266,7 +269,7 @@ fn schema() -> String {
         let mut property = Map::new();
         property.insert("description".into(), help(option).into());
         let kind = match setting.kind {
-            Kind::Text | Kind::Directory => "string",
+            Kind::Text | Kind::SecretSource | Kind::Directory => "string",
             Kind::WholeNumber => "integer",
             Kind::Number => "number",
             Kind::List => "array",
@@ -299,6 +302,8 @@ fn example_value(key: &str) -> &'static str {
         "turn-url" => "[\"turn:turn.example.org:3478?transport=udp\"]",
         "turn-secret-from" => "\"ssm:/turn/secret\"",
         "existing-role" => "\"team-relay\"",
+        "allowed-origins" => "[\"self\", \"https://app.example.org\"]",
+        "join-token-from" => "\"ssm:/join/token\"",
         "permissions-boundary" => "\"arn:aws:iam::123456789012:policy/limit\"",
         other => panic!("an example of {other}?"),
     }

@@ -158,7 +158,7 @@ mod tests {
         }
 
         fn verification(&self) -> Verification<'_> {
-            Verification::new(&self.outputs, &self.reach, Duration::ZERO, &self.events).unwrap()
+            Verification::new(&self.outputs, &self.reach, Duration::ZERO, None, &self.events).unwrap()
         }
     }
 

@@ -283,8 +283,14 @@ impl Advice<'_> {
                 "more connections or messages than the stage or the account lets through".to_owned(),
                 format!("{again}; raise --throttle-rate or the account's quota if that is its usual load"),
             ),
+            Symptom::HandshakeRefused(500 | 502) => (
+                "the relay, which says who may connect, fails or cannot read the join token".to_owned(),
+                format!("{log}, which says what AWS answered; put the token where --join-token-from says; {again}"),
+            ),
             Symptom::HandshakeRefused(_) => (
-                "nothing in the stack forbids it: a new stage may still be spreading, or somebody added a $connect route".to_owned(),
+                "nothing in the stack forbids it: a new stage may still be spreading, the join token may be another one, or somebody \
+                 added a $connect route"
+                    .to_owned(),
                 format!("{again}; if it stays, look at the API {} in the API Gateway console", self.outputs.api_id),
             ),
             Symptom::Service(_) | Symptom::NoAnswer(_) | Symptom::NotDelivered(_) => (
@@ -314,6 +320,10 @@ impl Advice<'_> {
                 format!("run '{}': it brings the relay up to date", self.up),
             ),
             Symptom::Closed(_) => ("the connection did not last".to_owned(), format!("{log}; {again}")),
+            Symptom::TooOpen(Opening::Door(_)) => (
+                "the stage does not serve the $connect route yet, or what answers is no relay of this version".to_owned(),
+                format!("{again}; if it stays, run '{}', with the options that it was deployed with", self.up),
+            ),
             Symptom::TooOpen(Opening::Writing { object, .. }) => (
                 "something lets everybody in that 'webrtc-aws plan' does not see: an ACL, an access point".to_owned(),
                 format!("look at the bucket {} in the S3 console. {}", self.outputs.bucket, self.left(object)),
@@ -341,12 +351,15 @@ fn suspects(symptom: &Symptom) -> (&'static [Suspect], Option<&str>) {
     match symptom {
         Symptom::NotServed { file, .. } | Symptom::BrokenLink { file, .. } => (CLOSED_BUCKET, Some(file)),
         Symptom::WrongConfig(_) => (CONFIGURATION, None),
+        // The $connect route's function fails, or cannot be called (AWS-FACTS A4).
+        Symptom::HandshakeRefused(500 | 502) => (NO_RELAY, None),
         Symptom::HandshakeRefused(_) => (NO_STAGE, None),
         Symptom::Service(message) if message == "Forbidden" => (NO_ROUTE, None),
         Symptom::Service(_) => (NO_RELAY, None),
         Symptom::NoAnswer(_) => (NO_ANSWER, None),
         Symptom::RelayError(code) if code == "not_permitted" => (NOT_PERMITTED, None),
         Symptom::NoTurn(_) => (NO_TURN, None),
+        Symptom::TooOpen(Opening::Door(_)) => (&[], None),
         Symptom::TooOpen(_) => (OPEN_BUCKET, None),
         Symptom::Unreachable { .. }
         | Symptom::WrongType { .. }

@@ -24,6 +24,8 @@ pub enum CheckId {
     Errors,
     /// The relay has TURN servers for who asks; made only where the stack is to have some.
     Turn,
+    /// Whoever may not connect cannot; made only where not everybody may.
+    Admission,
     /// Nobody can list the bucket.
     Listing,
     /// Nobody can write to the bucket.
@@ -44,6 +46,7 @@ impl CheckId {
             Self::Relay => "messages between two connections arrive both ways, and their senders are told",
             Self::Errors => "nonsense is answered with bad_request, a closed connection's id with peer_gone",
             Self::Turn => "the relay has TURN servers with credentials for who asks",
+            Self::Admission => "the relay refuses strangers' pages, and who has no join token",
             Self::Listing => "nobody without credentials can list the bucket",
             Self::Writing => "nobody without credentials can put an object into the bucket",
             Self::Tls => "the page is not served without TLS",
@@ -60,6 +63,7 @@ impl CheckId {
             Self::Relay => "relay",
             Self::Errors => "errors",
             Self::Turn => "turn",
+            Self::Admission => "admission",
             Self::Listing => "listing",
             Self::Writing => "writing",
             Self::Tls => "tls",

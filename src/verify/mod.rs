@@ -6,6 +6,7 @@
 //! explains it. Each check waits for what may still be spreading, until one deadline for all of them.
 
 mod access;
+mod admission;
 mod cause;
 mod check;
 mod links;
@@ -26,8 +27,11 @@ use crate::engine::outputs::Outputs;
 use crate::events::{Event, Events};
 use crate::naming::Reach;
 
+pub(crate) use admission::JoinToken;
+use admission::NO_JOIN_TOKEN;
 pub(crate) use cause::{Advice, Survey};
 pub use check::{Check, CheckId, CheckResult, Summary};
+use page::Configured;
 use symptom::Symptom;
 
 /// What a check saw, as it should be.
@@ -52,6 +56,8 @@ pub(crate) struct Verification<'a> {
     deadline: Instant,
     events: &'a Events,
     visitor: Visitor,
+    /// What whoever connects to some relays must have, if it is known here.
+    token: Option<JoinToken>,
 }
 
 impl<'a> Verification<'a> {
@@ -59,6 +65,7 @@ impl<'a> Verification<'a> {
         outputs: &'a Outputs,
         reach: &'a Reach,
         patience: Duration,
+        token: Option<JoinToken>,
         events: &'a Events,
     ) -> Result<Self, Diagnostic> {
         Ok(Self {
@@ -69,6 +76,7 @@ impl<'a> Verification<'a> {
             deadline: Instant::now() + patience,
             events,
             visitor: Visitor::new(),
+            token,
         })
     }
 
@@ -76,16 +84,24 @@ impl<'a> Verification<'a> {
     pub(crate) async fn run(&self, advice: &Advice<'_>, look: impl AsyncFn() -> Survey) -> Summary {
         let mut report = Report { verification: self, advice, look, survey: None, summary: Summary::default() };
 
-        let mut has_turn = false;
+        let mut configured = Configured::default();
         match report.made(CheckId::Page, self.page()).await {
             Some(document) => {
                 report.done(CheckId::Files, self.files(&document)).await;
-                has_turn = report.made(CheckId::Config, self.config()).await.is_some_and(|servers| servers.0);
+                configured = report.made(CheckId::Config, self.config()).await.unwrap_or_default();
             }
             None => report.none_of(&[CheckId::Files, CheckId::Config], "the page is not served"),
         }
 
-        match report.made(CheckId::Handshake, self.handshake()).await {
+        let doors = &configured.doors;
+        let entered = match doors.join_token && self.token.is_none() {
+            true => {
+                report.none_of(&[CheckId::Handshake], NO_JOIN_TOKEN);
+                None
+            }
+            false => report.made(CheckId::Handshake, self.handshake(doors)).await,
+        };
+        match entered {
             None => {
                 let rest = [CheckId::OwnId, CheckId::Relay, CheckId::Errors];
                 report.none_of(&rest, "there is no connection to ask over");
@@ -93,7 +109,7 @@ impl<'a> Verification<'a> {
             Some(mut pair) => match report.made(CheckId::OwnId, self.own_ids(&mut pair)).await {
                 None => report.none_of(&[CheckId::Relay, CheckId::Errors], "the relay does not answer"),
                 Some(ids) => {
-                    if has_turn {
+                    if configured.ice_servers_on_demand {
                         report.done(CheckId::Turn, self.turn(&mut pair)).await;
                     }
                     if report.done(CheckId::Relay, self.relay(&mut pair, &ids)).await {
@@ -105,6 +121,9 @@ impl<'a> Verification<'a> {
             },
         }
 
+        if doors.are_guarded() {
+            report.done(CheckId::Admission, self.admission(doors)).await;
+        }
         match self.checks_no_access().await {
             Some(reason) => report.none_of(&[CheckId::Listing, CheckId::Writing], &reason),
             None => {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use url::Url;
 
+use super::admission::Doors;
 use super::check::CheckId;
 use super::links::{self, Kind, Link, Use};
 use super::symptom::Symptom;
@@ -33,10 +34,21 @@ struct Settings {
     /// The relay has further ones.
     #[serde(default)]
     ice_servers_on_demand: bool,
+    /// Whose pages may connect; all, where there is none.
+    #[serde(default)]
+    allowed_origins: Vec<String>,
+    /// Whoever connects needs a token.
+    #[serde(default)]
+    join_token: bool,
 }
 
-/// Whether the relay is to have ICE servers for who asks.
-pub(super) struct IceServersOnDemand(pub(super) bool);
+/// What config.js says of the relay.
+#[derive(Default)]
+pub(super) struct Configured {
+    /// It is to have ICE servers for who asks.
+    pub(super) ice_servers_on_demand: bool,
+    pub(super) doors: Doors,
+}
 
 /// An entry of `RTCConfiguration.iceServers`.
 #[derive(Debug, Deserialize)]
@@ -117,7 +129,7 @@ impl Verification<'_> {
     }
 
     /// Whoever uses the relay alone may have no page that loads it: the configuration is looked at for itself.
-    pub(super) async fn config(&self) -> Result<(Passed, IceServersOnDemand), Symptom> {
+    pub(super) async fn config(&self) -> Result<(Passed, Configured), Symptom> {
         let url = self.beside_the_page(CONFIG_OBJECT);
         let answer = self.patiently(CheckId::Config, self.deadline, async || self.served(&url).await).await?;
         if links::kind(&answer.content_type) != Some(Kind::Script) {
@@ -131,7 +143,8 @@ impl Verification<'_> {
         }
         let count = check_ice_servers(settings.ice_servers).map_err(Symptom::WrongConfig)?;
         let passed = Passed::saw(format!("this stack's WebSocket URL, {count} ICE server URLs"));
-        Ok((passed, IceServersOnDemand(settings.ice_servers_on_demand)))
+        let doors = Doors { allowed_origins: settings.allowed_origins, join_token: settings.join_token };
+        Ok((passed, Configured { ice_servers_on_demand: settings.ice_servers_on_demand, doors }))
     }
 
     /// A file that everyone may read.

@@ -5,11 +5,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
+use super::admission::Doors;
 use super::check::CheckId;
 use super::socket::Socket;
 use super::symptom::Symptom;
 use super::{Passed, Verification};
-use crate::aws::visitor::NoWebSocket;
 
 /// Rounds that are measured, after one that finds a relay for each direction started.
 const ROUNDS: usize = 3;
@@ -30,13 +30,10 @@ pub(super) struct Ids {
 }
 
 impl Verification<'_> {
-    pub(super) async fn handshake(&self) -> Result<(Passed, Pair), Symptom> {
+    pub(super) async fn handshake(&self, doors: &Doors) -> Result<(Passed, Pair), Symptom> {
         let pair = self.patiently(CheckId::Handshake, self.deadline, async || {
-            let open = async || self.visitor.open_socket(&self.websocket).await.map(Socket::new);
-            let (one, other) = tokio::try_join!(open(), open()).map_err(|failure| match failure {
-                NoWebSocket::Refused(status) => Symptom::HandshakeRefused(status),
-                NoWebSocket::Failed(error) => Symptom::Unreachable { what: self.outputs.websocket_url.clone(), error },
-            })?;
+            let open = async || self.enter(&self.guest(doors)).await.map(Socket::new);
+            let (one, other) = tokio::try_join!(open(), open())?;
             Ok(Pair { one, other })
         });
         Ok((Passed::saw("two connections"), pair.await?))

@@ -58,6 +58,8 @@ pub(crate) enum Opening {
     Writing { object: String, status: u16 },
     #[error("{0} is served without TLS")]
     Plain(String),
+    #[error("{0} can connect to the relay")]
+    Door(&'static str),
 }
 
 impl Symptom {
@@ -73,7 +75,9 @@ impl Symptom {
             | Self::NotDelivered(_)
             | Self::RelayError(_)
             | Self::NoTurn(_)
-            | Self::NoError(_) => true,
+            | Self::NoError(_)
+            // A stage that was moved a moment ago may still serve the deployment before.
+            | Self::TooOpen(Opening::Door(_)) => true,
             Self::WrongType { .. }
             | Self::WrongConfig(_)
             | Self::TooManyFiles(_)

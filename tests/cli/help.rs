@@ -38,6 +38,8 @@ fn values_that_cannot_be_are_refused_with_what_can() {
         ("turn-url", &["up", "--turn-url", "turn.example.org", "--turn-secret-from", "ssm:/turn/secret"]),
         ("turn-secret", &["up", "--turn-url", "turn:turn.example.org", "--turn-secret-from", "/turn/secret"]),
         ("turn-without-secret", &["up", "--turn-url", "turn:turn.example.org"]),
+        ("join-token", &["up", "--join-token-from", "hunter2"]),
+        ("allowed-origin", &["up", "--allowed-origin", "*.example.org"]),
         ("endpoint", &["up", "--endpoint-url", "localhost:4566"]),
         ("gateway", &["up", "--gateway-url", "ws://127.0.0.1/"]),
         ("port", &["up", "--local", "--port", "70000"]),

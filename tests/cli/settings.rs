@@ -59,3 +59,20 @@ fn a_region_that_a_file_chose_is_seen() {
         assert_eq!((&target["region_from"], &target["region"]), (&file, &"us-east-1".into()), "{command}");
     }
 }
+
+/// Somebody may have typed the secret itself.
+#[test]
+fn what_is_no_place_of_a_secret_is_never_repeated() {
+    for key in ["turn-secret-from", "join-token-from"] {
+        let variable = format!("WEBRTC_AWS_{}", key.replace('-', "_").to_uppercase());
+        let from_option = Program::new(&["up", &format!("--{key}"), "hunter2"]).run();
+        let joined = Program::new(&["up", &format!("--{key}=hunter2")]).run();
+        let from_environment = Program::new(&["up"]).env(&variable, "hunter2").run();
+        let (_directory, program) = in_directory(&format!("{key} = \"hunter2\"\n"), &["up"]);
+        for ran in [from_option, joined, from_environment, program.run()] {
+            assert_eq!(ran.code, Some(2), "{ran}");
+            let said = format!("{}{}", ran.stdout, ran.stderr);
+            assert!(said.contains("ssm:/PATH") && !said.contains("hunter2"), "{key}: {said}");
+        }
+    }
+}

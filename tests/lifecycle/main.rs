@@ -7,6 +7,7 @@ mod deployed;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod admission;
 mod changes;
 mod damage;
 mod existing_role;

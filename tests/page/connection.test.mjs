@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { formatDuration } from "../../client/lib/clock.js";
-import { idInLink, linkTo } from "../../client/lib/link.js";
+import { idInLink, linkTo, tokenInLink, withToken } from "../../client/lib/link.js";
 import { safetyCode } from "../../client/lib/safety.js";
 import { summarize } from "../../client/lib/stats.js";
 
@@ -66,4 +66,16 @@ test("a link carries any id to the other page", () => {
 
 test("durations are minutes and seconds, with hours only when there are some", () => {
   assert.deepEqual([-5, 0, 59_999, 61_000, 3_600_000, 36_061_000].map(formatDuration), ["00:00", "00:00", "00:59", "01:01", "01:00:00", "10:01:01"]);
+});
+
+test("a link carries the token that the relay wants, whatever is in it", () => {
+  const token = "a+b/c=d&e#f%41 é";
+  const link = linkTo("https://a.test/index.html#old&token=x", "AbC=", token);
+  const { hash } = new URL(link);
+  assert.deepEqual([idInLink(hash), tokenInLink(hash)], ["AbC=", token]);
+  assert.equal(linkTo("https://a.test/", "AbC="), "https://a.test/#AbC%3D", "none without one");
+  assert.deepEqual([idInLink("#&token=n0rth"), tokenInLink("#&token=n0rth")], ["", "n0rth"], "an invitation to nobody in particular");
+  for (const fragment of ["", "#", "#AbC%3D", "#&token=%", "#token=x"]) assert.equal(tokenInLink(fragment), "", fragment);
+  assert.equal(new URL(withToken("wss://a.test/prod", token)).searchParams.get("token"), token);
+  assert.equal(withToken("wss://a.test/prod", ""), "wss://a.test/prod");
 });

@@ -4,9 +4,9 @@ import { test } from "node:test";
 
 const client = new URL("../../client/", import.meta.url);
 /** Bytes, without comments, that one reader's browser gets before anybody calls. Lower it with the page. */
-const LIMIT = 82_500;
+const LIMIT = 84_000;
 /** Bytes of all files as they are served, with both languages. */
-const SERVED_LIMIT = 139_500;
+const SERVED_LIMIT = 142_000;
 /** The only module that is loaded when it is asked for. */
 const LATER = ["lib/qr.js"];
 

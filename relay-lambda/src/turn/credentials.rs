@@ -5,8 +5,7 @@ use std::time::{Duration, SystemTime};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use ring::{digest, hmac};
 
-use super::secret::Secret;
-use crate::event::ConnectionId;
+use crate::{event::ConnectionId, secret::Secret};
 
 /// User name and password. The name behind the time is one for each connection, so that a TURN server's quota for a user
 /// counts; it does not tell the connection's id, by which its owner could be rung.

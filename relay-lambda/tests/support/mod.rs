@@ -188,6 +188,14 @@ impl Relay {
         Self::start_in(connections, &endpoint, &turn).await
     }
 
+    /// A relay to which not everybody may connect; the services that keep secrets are at the same place.
+    pub(crate) async fn start_with_access(access: &[(&str, &str)]) -> Self {
+        let connections = Connections::start().await;
+        let endpoint = format!("http://127.0.0.1:{}", connections.port);
+        let access = [access, &[("JOIN_TOKEN_ENDPOINT", endpoint.as_str())]].concat();
+        Self::start_in(connections, &endpoint, &access).await
+    }
+
     /// A relay whose `@connections` is a port that nobody listens on.
     pub(crate) async fn start_without_connections() -> Self {
         let port = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("an address").port();

@@ -54,7 +54,7 @@ async fn https_and_wss_are_spoken_with_those_whose_roots_are_trusted_and_with_no
     let answer = visitor.get(&url("https")).await.unwrap();
     assert_eq!((answer.status, answer.content_type.as_str()), (StatusCode::OK, "text/css"));
     assert_eq!(answer.body, "hello");
-    let mut socket = visitor.open_socket(&url("wss")).await.unwrap();
+    let mut socket = visitor.open_socket(&url("wss"), None).await.unwrap();
     socket.send(Message::text("echo")).await.unwrap();
     assert_eq!(socket.next().await.unwrap().unwrap(), Message::text("echo"));
     let stranger = Visitor::trusting(RootCertStore::empty());
@@ -107,7 +107,7 @@ async fn what_goes_through_a_proxy_is_a_secret_to_it_and_its_refusal_is_said() {
     let visitor = Visitor { proxy, ..Visitor::trusting(roots) };
     let url = |scheme: &str| Url::parse(&format!("{scheme}://localhost:{port}/a?b")).unwrap();
     assert_eq!(visitor.get(&url("https")).await.unwrap().body, "hello");
-    let Err(NoWebSocket::Failed(refused)) = visitor.open_socket(&url("wss")).await else { panic!("not refused") };
+    let Err(NoWebSocket::Failed(refused)) = visitor.open_socket(&url("wss"), None).await else { panic!("not refused") };
     assert!(refused.to_string().contains("the proxy answered 407"), "{refused}");
     let request = proxied.await.unwrap().to_ascii_lowercase();
     assert!(request.starts_with(&format!("connect localhost:{port} http/1.1\r\n")), "{request}");

@@ -20,7 +20,9 @@ use super::fault::{LATE, Strike};
 use super::shape;
 use crate::artifact::{Architecture, Artifact};
 use crate::aws::clients::{Access, Clients};
-use crate::config::{Config, PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling, TurnServers};
+use crate::config::{
+    Admission, Config, PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling, TurnServers,
+};
 use crate::diagnostics::Diagnostic;
 use crate::engine::plan::{Action, Goal};
 use crate::events::Events;
@@ -74,6 +76,7 @@ impl Rig {
             role: RoleSettings::default(),
             ice_servers: Vec::new(),
             turn: None,
+            admission: Admission::default(),
             throttling: Throttling::default(),
             tagging: Tagging {
                 user: [("team".to_owned(), "blue".to_owned())].into(),
@@ -123,6 +126,10 @@ impl Rig {
             secret: "ssm:/turn/secret".parse().unwrap(),
             life_s: 600,
         });
+        self.config.admission = Admission {
+            origins: vec!["self".parse().unwrap(), "https://app.test".parse().unwrap()],
+            token: Some("secretsmanager:join".parse().unwrap()),
+        };
     }
 
     /// The settings, the page and the relay that the rig began with.
@@ -132,6 +139,7 @@ impl Rig {
         self.config.relay = RelaySettings::default();
         self.config.throttling = Throttling::default();
         self.config.turn = None;
+        self.config.admission = Admission::default();
     }
 
     /// What somebody might do by hand to whatever takes no settings.

@@ -18,7 +18,7 @@ use crate::artifact::{Architecture, Artifact};
 use crate::aws::account::{Account, identify};
 use crate::aws::clients::{self, Access, Clients};
 use crate::config::{
-    Config, PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling, default_ice_servers,
+    Admission, Config, PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling, default_ice_servers,
 };
 use crate::diagnostics::Diagnostic;
 use crate::engine::apply::{apply_absent, apply_present};
@@ -93,6 +93,7 @@ impl Rig {
             role: RoleSettings::default(),
             ice_servers: default_ice_servers(),
             turn: None,
+            admission: Admission::default(),
             throttling: Throttling::default(),
             tagging: Tagging { user: [("team".to_owned(), "blue".to_owned())].into(), expires: None },
         };

@@ -1,5 +1,5 @@
-//! The secret that the relay shares with a TURN server. It is read when it is needed, kept in memory for a while, and shown to
-//! nobody.
+//! A secret that stands nowhere but where it is kept: what the relay shares with a TURN server, or the token that lets somebody
+//! connect. It is read when it is needed, kept in memory for a while, and shown to nobody.
 
 use std::{
     fmt,
@@ -11,15 +11,25 @@ use bytes::Bytes;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::Shortage;
 use crate::{
     aws::{Aws, BoxError, Sent, chain},
-    relay::{Code, Failure},
-    settings::{Endpoint, SecretSource},
+    relay::Code,
+    settings::{Endpoint, SecretSettings, SecretSource},
 };
 
-/// After a change of the secret, credentials of the old one are handed out for this long at most.
+/// After a change of the secret, the old one counts for this long at most.
 const KEPT: Duration = Duration::from_secs(300);
+
+/// Half the function's own time limit, as for messages.
+const TIME_LIMIT: Duration = Duration::from_secs(5);
+
+/// Why there is no secret. The detail names it, and does not hold it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Unreadable {
+    pub(crate) code: Code,
+    pub(crate) status: Option<u16>,
+    pub(crate) detail: String,
+}
 
 /// A text that no `{:?}` shows.
 #[derive(Clone, PartialEq, Eq)]
@@ -41,7 +51,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-pub(super) struct SecretReader {
+pub(crate) struct SecretReader {
     source: SecretSource,
     endpoint: Endpoint,
     aws: Arc<Aws>,
@@ -49,21 +59,24 @@ pub(super) struct SecretReader {
 }
 
 impl SecretReader {
-    pub(super) fn new(source: SecretSource, endpoint: Endpoint, aws: Arc<Aws>) -> Self {
+    pub(crate) fn new(SecretSettings { source, endpoint }: SecretSettings, aws: Arc<Aws>) -> Self {
         Self { source, endpoint, aws, kept: Mutex::default() }
     }
 
     /// The secret as it is, or was a short while ago.
-    pub(super) async fn read(&self, now: SystemTime) -> Result<Secret, Shortage> {
+    pub(crate) async fn read(&self, now: SystemTime) -> Result<Secret, Unreadable> {
+        tokio::time::timeout(TIME_LIMIT, self.read_in_time(now)).await.unwrap_or_else(|_| {
+            Err(unreadable(None, format!("the secret did not come within {} s", TIME_LIMIT.as_secs())))
+        })
+    }
+
+    async fn read_in_time(&self, now: SystemTime) -> Result<Secret, Unreadable> {
         if let Some((read_at, secret)) = &*self.kept.lock().unwrap_or_else(PoisonError::into_inner)
             && is_fresh(*read_at, now)
         {
             return Ok(secret.clone());
         }
-        let answer = self
-            .ask(now)
-            .await
-            .map_err(|error| Shortage { detail: Some(chain(error.as_ref())), ..unreadable().into() })?;
+        let answer = self.ask(now).await.map_err(|error| unreadable(None, chain(error.as_ref())))?;
         let secret = self.secret_in(&answer)?;
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, secret.clone()));
         Ok(secret)
@@ -83,22 +96,20 @@ impl SecretReader {
         self.aws.send(request).await
     }
 
-    fn secret_in(&self, Sent { status, text }: &Sent) -> Result<Secret, Shortage> {
+    fn secret_in(&self, Sent { status, text }: &Sent) -> Result<Secret, Unreadable> {
         let body: Value = serde_json::from_str(text).unwrap_or_default();
-        let shortage =
-            |failure, detail: String| Shortage { failure, status: Some(status.as_u16()), detail: Some(detail) };
+        let http_status = Some(status.as_u16());
         if *status != StatusCode::OK {
             // The service's own words, which name the secret and do not hold it.
             let code = body["__type"].as_str().unwrap_or_default().rsplit('#').next().unwrap_or_default().to_owned();
             let message = body["message"].as_str().or(body["Message"].as_str()).unwrap_or_default();
-            let failure = match code.as_str() {
-                "AccessDeniedException" => {
-                    Failure::new(Code::NotPermitted, "the relay may not read the secret of its TURN server")
-                }
-                "ThrottlingException" => Failure::new(Code::Throttled, "too many requests; ask again a little later"),
-                _ => unreadable(),
+            let detail = format!("{}: {code} {message}", self.source).chars().take(500).collect();
+            let code = match code.as_str() {
+                "AccessDeniedException" => Code::NotPermitted,
+                "ThrottlingException" => Code::Throttled,
+                _ => Code::Unexpected,
             };
-            return Err(shortage(failure, format!("{}: {code} {message}", self.source).chars().take(500).collect()));
+            return Err(Unreadable { code, status: http_status, detail });
         }
         let value = match &self.source {
             SecretSource::Parameter(_) => body["Parameter"]["Value"].as_str(),
@@ -107,13 +118,13 @@ impl SecretReader {
         // A file that somebody stored may end with a line end; no secret does.
         match value.map(|value| value.trim_end_matches(['\r', '\n'])) {
             Some(value) if !value.is_empty() => Ok(Secret::new(value.to_owned())),
-            _ => Err(shortage(unreadable(), format!("{} holds no text", self.source))),
+            _ => Err(unreadable(http_status, format!("{} holds no text", self.source))),
         }
     }
 }
 
-fn unreadable() -> Failure {
-    Failure::new(Code::Unexpected, "the relay could not read the secret of its TURN server")
+fn unreadable(status: Option<u16>, detail: String) -> Unreadable {
+    Unreadable { code: Code::Unexpected, status, detail }
 }
 
 fn is_fresh(read_at: SystemTime, now: SystemTime) -> bool {
