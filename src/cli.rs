@@ -217,8 +217,7 @@ pub(crate) struct CheckOptions {
 pub(crate) struct TokenOptions {
     /// Try a relay that wants a join token with the one in this file
     ///
-    /// Otherwise only those checks of such a relay are made that need none. In bash: --join-token-file <(aws ssm get-parameter --name
-    /// /PATH --with-decryption --query Parameter.Value --output text)
+    /// Otherwise only those checks of such a relay are made that need none.
     #[arg(long, value_name = "FILE")]
     pub(crate) join_token_file: Option<PathBuf>,
 }

@@ -223,7 +223,7 @@ mod tests {
         let environment = spec(&closed, crate::resources::FUNCTION)["environment"].clone();
         assert_eq!(environment["JOIN_TOKEN_FROM"], "ssm:/join");
         assert_eq!(environment["JOIN_TOKEN_ENDPOINT"], "https://ssm.us-east-1.amazonaws.com");
-        let own = "https://webrtc-aws-demo-123456789012-us-east-1.s3.us-east-1.amazonaws.com";
+        let own = "https://webrtc-aws-demo-512a9a62fdf0.s3.us-east-1.amazonaws.com";
         assert_eq!(environment["ALLOWED_ORIGINS"], format!("{own} https://app.test"));
 
         let by_origin = sample_with(None, admission(&["self"], None));

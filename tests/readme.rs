@@ -84,6 +84,7 @@ fn every_setting_has_its_row_with_its_names_and_its_default() {
             "stack" => "STACK".to_owned(),
             // One option for each.
             "tags" => "--tag".to_owned(),
+            "allowed-origins" => "--allowed-origin".to_owned(),
             key => format!("--{key}"),
         };
         let default = match &setting["value"] {

@@ -178,6 +178,7 @@ const NO_SETTINGS: &[(&str, &str)] = &[
     ("relay", "is a program"),
     ("verify", "is about one run"),
     ("no-verify", "is about one run"),
+    ("join-token-file", "is about one run, and whoever runs it says where a token lies"),
     ("expires", "would let a file end stacks that are to stay"),
     ("qr", "is about one run"),
     ("output", "is about one run"),
