@@ -181,6 +181,8 @@ const NO_SETTINGS: &[(&str, &str)] = &[
     ("join-token-file", "is about one run, and whoever runs it says where a token lies"),
     ("expires", "would let a file end stacks that are to stay"),
     ("qr", "is about one run"),
+    ("timings", "is about one run"),
+    ("trace", "is about one run"),
     ("output", "is about one run"),
     ("verbose", "is about one run"),
     ("help", "is about one run"),

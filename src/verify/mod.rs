@@ -13,6 +13,7 @@ mod links;
 mod page;
 mod relay;
 mod socket;
+mod suspects;
 mod symptom;
 
 use std::time::Duration;
