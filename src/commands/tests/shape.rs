@@ -61,6 +61,9 @@ pub(super) fn of(snapshot: &Value) -> Value {
 fn collect(value: &Value, ids: &mut Vec<(String, String)>) {
     match value {
         Value::Object(fields) => {
+            let mut fields: Vec<_> = fields.iter().collect();
+            // Routes stand under their ids, whose order is chance; the key of each tells them apart.
+            fields.sort_by_key(|(_, value)| value["routeKey"].as_str());
             for (name, value) in fields {
                 match value.as_str() {
                     Some(id)

@@ -40,6 +40,8 @@ impl Command {
 
     pub(super) async fn prepare(self, rig: &mut Rig) {
         if self == Self::UpFromAnExistingRole {
+            // It has been there for long.
+            rig.rest().await;
             rig.want_the_existing_role();
         }
         if self != Self::FirstUp {
