@@ -33,7 +33,8 @@ fn carried_relays() -> Vec<(&'static str, PathBuf)> {
     if directory.is_empty() {
         return Vec::new();
     }
-    let directory = Path::new(&directory);
+    // What is included is looked for from another directory than this one.
+    let directory = std::path::absolute(&directory).unwrap_or_else(|_| directory.into());
     println!("cargo::rerun-if-changed={}", directory.display());
     let mut relays = Vec::new();
     for name in ["arm64", "x86_64", "host"] {

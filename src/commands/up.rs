@@ -124,6 +124,7 @@ async fn deploy(deployment: Deployment, place: &Place, run: &Run) -> Result<Endi
     let relay = session.relay().await?;
     let mut ending = converge(&session, page.clone(), relay.clone()).await?;
     let Some(outputs) = ending.outputs.clone() else { return Ok(ending) };
+    let knows_token = token.is_some();
     if checks.are_wanted(ending.changed) {
         let patience = if ending.changed { PATIENCE_WITH_NEW } else { PATIENCE_WITH_OLD };
         let graph = session.graph(page, Some(relay));
@@ -136,7 +137,12 @@ async fn deploy(deployment: Deployment, place: &Place, run: &Run) -> Result<Endi
             }
         }
     }
-    let mut next = next_steps(&session.config, stays);
+    let mut next = next_steps(&session.config, &outputs.site_url, stays);
+    if session.config.admission.token.is_some() && !knows_token {
+        let place = SamePlace(&session.config.target);
+        let verify = format!("webrtc-aws verify {}{place} --join-token-file FILE", session.config.stack);
+        next.push(format!("Messages are tried out by whoever has the token: {verify}"));
+    }
     next.extend(cost::in_short(&session.config.relay, &session.context.names));
     let url = outputs.site_url.clone();
     run.events.emit(Event::Ready { outputs, next });
@@ -164,7 +170,7 @@ pub(super) async fn converge(session: &Session<'_>, page: Page, relay: Artifact)
     Ok(Ending { changed: outcome.changed, outputs, problem, ..Ending::default() })
 }
 
-fn next_steps(config: &Config, stays: bool) -> Vec<String> {
+fn next_steps(config: &Config, page: &str, stays: bool) -> Vec<String> {
     let is_local = matches!(config.target, Target::Local { .. });
     // Browsers give the camera to https pages, and to pages of this machine.
     let two = if is_local { "two tabs of a browser on this machine" } else { "two tabs or on two machines" };
@@ -173,5 +179,28 @@ fn next_steps(config: &Config, stays: bool) -> Vec<String> {
     } else {
         format!("Remove everything again: webrtc-aws teardown {}{}", config.stack, SamePlace(&config.target))
     };
-    vec![format!("Open the page in {two}, copy one's id into the other, and press the call button."), end]
+    let open = match &config.admission.token {
+        None => "the page".to_owned(),
+        Some(place) => format!("{page}#&token=TOKEN, with the token that {place} keeps,"),
+    };
+    vec![format!("Open {open} in {two}, copy one's id into the other, and press the call button."), end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::configure;
+
+    #[test]
+    fn whoever_needs_a_token_is_told_how_to_open_the_page() {
+        let mut config = configure::bare_at("demo".parse().unwrap(), Target::Local { port: 4580, region: None });
+        let open = |config: &Config| next_steps(config, "http://page.test/index.html", true).swap_remove(0);
+        assert!(open(&config).starts_with("Open the page in two tabs"));
+        config.admission.token = Some("ssm:/join".parse().unwrap());
+        let told = open(&config);
+        assert!(
+            told.starts_with("Open http://page.test/index.html#&token=TOKEN, with the token that ssm:/join keeps, in"),
+            "{told}"
+        );
+    }
 }
