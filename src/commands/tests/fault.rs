@@ -107,7 +107,7 @@ fn refusal(status: u16, code: &str, message: &str) -> Fault {
 /// does not, but for repetitions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Target {
-    service: Service,
+    pub(super) service: Service,
     operation: &'static str,
     pub(super) nth: usize,
     pub(super) is_write: bool,
