@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::artifact::Architecture;
 use crate::lifetime::Expiry;
-use crate::naming::{ExistingRole, GatewayTemplate, RolePath, StackName, StageName};
+use crate::naming::{ExistingRole, GatewayTemplate, Memory, RolePath, StackName, StageName};
 
 pub use admission::{Admission, AllowedOrigin};
 pub(crate) use turn::{DEFAULT_TURN_LIFE, is_host_and_port};
@@ -125,6 +125,9 @@ pub struct Tagging {
     pub user: BTreeMap<String, String>,
     /// Until when the stack is to live; otherwise it keeps the expiry that it has.
     pub expires: Option<Expiry>,
+    /// What the stack is to remember of itself. Nothing takes such a tag away again: one that outlives what it tells of costs a
+    /// look, and one that goes too early leaves something behind for ever.
+    pub(crate) remembers: BTreeMap<Memory, String>,
 }
 
 /// One entry of a page's `RTCConfiguration.iceServers`.

@@ -30,7 +30,7 @@ pub use role_path::RolePath;
 pub use stack_name::StackName;
 pub use stage_name::StageName;
 pub use tags::UserTag;
-pub(crate) use tags::{DEPLOYED_AT_TAG, DEPLOYED_BY_TAG, EXPIRY_TAG, OWNER_TAG, VERSION_TAG, is_legal_in_tags};
+pub(crate) use tags::{DEPLOYED_AT_TAG, DEPLOYED_BY_TAG, EXPIRY_TAG, Memory, OWNER_TAG, VERSION_TAG, is_legal_in_tags};
 pub(crate) use territory::Territory;
 pub(crate) use wildcard::wildcard_match;
 

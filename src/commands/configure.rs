@@ -23,7 +23,7 @@ pub(super) fn config(
 ) -> Result<Config, Diagnostic> {
     let expires = life.and_then(|life| life.expires).map(|lifetime| lifetime.from(Timestamp::now()));
     Ok(Config {
-        tagging: Tagging { user: tags(&content.tags)?, expires },
+        tagging: Tagging { user: tags(&content.tags)?, expires, ..Tagging::default() },
         page: content.client.clone().map_or(PageSource::BuiltIn, PageSource::Directory),
         relay: RelaySettings {
             artifact: content.relay.clone(),
@@ -41,8 +41,9 @@ pub(super) fn config(
     })
 }
 
-/// What a resource can hold beside our own tags (AWS-FACTS D).
-const MOST_TAGS: usize = 45;
+/// What a resource can hold beside our own tags (AWS-FACTS D): the owner, the expiry, the record of the last deploy, and what the
+/// stack remembers, with room for more of it.
+const MOST_TAGS: usize = 40;
 
 fn tags(options: &TagOptions) -> Result<BTreeMap<String, String>, Diagnostic> {
     let refuse = |what: String| {

@@ -1,6 +1,6 @@
 //! What a resource works with: clients, names, the ids that AWS assigns, and the event stream of its own step.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::aws::retry::{self, Look, Repeat, Waiting};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::events::{Event, Events};
 use crate::lifetime::{Expiry, LastDeploy};
-use crate::naming::{ApiId, IntegrationId, Names, OWNER_TAG, RoleId, RouteId};
+use crate::naming::{ApiId, IntegrationId, Memory, Names, OWNER_TAG, RoleId, RouteId};
 
 /// A cell for one id that only AWS can assign.
 #[derive(Debug)]
@@ -62,6 +62,24 @@ pub(crate) struct RelayRole {
     pub(crate) id: RoleId,
 }
 
+/// What the tags of a stack's resources remember, all of it together. It only ever grows: two resources may remember two values,
+/// after a run that was killed while it wrote another one.
+#[derive(Debug, Default)]
+pub(crate) struct Remembered(Mutex<BTreeSet<(Memory, String)>>);
+
+impl Remembered {
+    pub(crate) fn add(&self, memory: Memory, value: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((memory, value.to_owned()));
+    }
+
+    /// Every value of it, in order.
+    #[cfg_attr(not(test), expect(dead_code, reason = "no kind of today is one that only some stacks have"))]
+    pub(crate) fn values(&self, memory: Memory) -> Vec<String> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.iter().filter(|(which, _)| *which == memory).map(|(_, value)| value.clone()).collect()
+    }
+}
+
 /// What only a look at AWS can tell: the ids that it assigns, and which code runs. Everything else about a stack follows from its names.
 #[derive(Debug, Default)]
 pub(crate) struct Known {
@@ -78,6 +96,7 @@ pub(crate) struct Known {
     /// The latest expiry that any part of the stack carries.
     pub(crate) expires: Slot<Expiry>,
     pub(crate) deployed: Slot<LastDeploy>,
+    pub(crate) remembered: Remembered,
 }
 
 /// What a plan shows where an id is not known yet. It never reaches AWS: a step runs only after what it needs.

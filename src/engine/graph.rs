@@ -47,9 +47,9 @@ impl Graph {
         )
     }
 
-    /// Found through its container.
+    /// Found through its container, or after what remembers it.
     pub(crate) fn observe_order(&self) -> Order {
-        self.order(|resource| resource.contained_in().into_iter().collect())
+        self.order(|resource| resource.remembered_by().into_iter().chain(resource.contained_in()).collect())
     }
 
     /// Built after its container and its needs. What is wanted no more goes when nothing uses it any longer.
@@ -63,14 +63,20 @@ impl Graph {
         })
     }
 
-    /// Deleted after whatever it names, and, where AWS deletes it with its container, after that.
+    /// Deleted after whatever it names and whatever it remembers, and, where AWS deletes it with its container, after that.
     pub(crate) fn delete_order(&self) -> Order {
         self.order(|resource| self.before_its_end(resource))
     }
 
     fn before_its_end(&self, resource: &dyn Resource) -> Vec<Address> {
         let with_container = resource.contained_in().filter(|_| self.goes_with_its_container(resource));
-        resource.deleted_after().into_iter().chain(with_container).collect()
+        let remembered = self.remembered_of(resource.address());
+        resource.deleted_after().into_iter().chain(remembered).chain(with_container).collect()
+    }
+
+    fn remembered_of(&self, address: Address) -> impl Iterator<Item = Address> {
+        let those = self.resources.iter().filter(move |resource| resource.remembered_by().contains(&address));
+        those.map(|resource| resource.address())
     }
 
     /// Whether AWS deletes it together with its container: unless the container says that it must be gone before.

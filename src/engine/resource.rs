@@ -75,6 +75,11 @@ pub(crate) trait Kind: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Whose tags may be all that tells of it: it is looked for after them, and deleted before any of them.
+    fn remembered_by(&self) -> Vec<Address> {
+        Vec::new()
+    }
+
     /// What is wanted. Ids that AWS has yet to assign come from `known`.
     fn desired(&self, known: &Known) -> Self::Spec;
 
@@ -103,6 +108,7 @@ pub(crate) trait Resource: Send + Sync {
     fn needs(&self) -> Vec<Address>;
     fn contained_in(&self) -> Option<Address>;
     fn deleted_after(&self) -> Vec<Address>;
+    fn remembered_by(&self) -> Vec<Address>;
     fn desired(&self, known: &Known) -> Result<Value, Diagnostic>;
     async fn observe(&self, context: &Context) -> Result<Observed<Value>, Diagnostic>;
     async fn create(&self, context: &Context, desired: &Value) -> Result<(), Diagnostic>;
@@ -136,6 +142,10 @@ impl<K: Kind> Resource for K {
 
     fn deleted_after(&self) -> Vec<Address> {
         Kind::deleted_after(self)
+    }
+
+    fn remembered_by(&self) -> Vec<Address> {
+        Kind::remembered_by(self)
     }
 
     fn desired(&self, known: &Known) -> Result<Value, Diagnostic> {

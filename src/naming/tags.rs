@@ -19,6 +19,28 @@ pub(crate) const DEPLOYED_AT_TAG: &str = "webrtc-aws:deployed-at";
 pub(crate) const DEPLOYED_BY_TAG: &str = "webrtc-aws:deployed-by";
 pub(crate) const VERSION_TAG: &str = "webrtc-aws:version";
 
+/// What every resource of a stack that takes tags remembers of the stack. There is no state file, and `teardown NAME` is told
+/// nothing else: without this it would have to look for what few stacks have, with a permission and a service that few need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Memory {
+    /// What carries its calls beside its own relay.
+    Turn,
+}
+
+impl Memory {
+    const ALL: [Self; 1] = [Self::Turn];
+
+    pub(crate) const fn key(self) -> &'static str {
+        match self {
+            Self::Turn => "webrtc-aws:turn",
+        }
+    }
+
+    pub(crate) fn of_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|memory| memory.key() == key)
+    }
+}
+
 /// What AWS accepts in tags of every service of ours (AWS-FACTS D): letters, digits, spaces and these.
 const SIGNS: &str = "_.:/=+-@";
 const LONGEST_KEY: usize = 128;

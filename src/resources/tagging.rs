@@ -1,5 +1,5 @@
-//! Tags beside the owner tag: those that somebody asks for, and the stack's expiry. Each kind that takes tags shows of what is
-//! there only those, so that whatever tags other people put on our resources are no drift, and stay.
+//! Tags beside the owner tag: those that somebody asks for, the stack's expiry, and what it remembers of itself. Each kind that
+//! takes tags shows of what is there only those, so that whatever tags other people put on our resources are no drift, and stay.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -8,7 +8,7 @@ use crate::config::Tagging;
 use crate::diagnostics::Diagnostic;
 use crate::engine::context::{Context, Known, Operation};
 use crate::lifetime::Expiry;
-use crate::naming::EXPIRY_TAG;
+use crate::naming::{EXPIRY_TAG, Memory};
 
 /// Values by key.
 pub(crate) type Tags = BTreeMap<String, String>;
@@ -20,10 +20,13 @@ impl Tagging {
         let mut tags = self.user.clone();
         let expires = self.expires.or_else(|| known.expires.get());
         tags.extend(expires.map(|expires| (EXPIRY_TAG.to_owned(), expires.to_string())));
+        tags.extend(self.remembers.iter().map(|(memory, value)| (memory.key().to_owned(), value.clone())));
         tags
     }
 
-    /// What of a resource's tags is to be compared with what is wanted. Writes down its expiry; one that is none is nobody's.
+    /// What of a resource's tags is to be compared with what is wanted. Writes down its expiry, where one that is none
+    /// is nobody's, and what it remembers: on any one resource that counts, so that neither a run that was killed half-way nor
+    /// somebody who deletes a resource makes a stack forget.
     pub(super) fn seen<'a>(&self, found: impl IntoIterator<Item = (&'a str, &'a str)>, known: &Known) -> Tags {
         let mut tags = Tags::new();
         for (key, value) in found {
@@ -31,6 +34,11 @@ impl Tagging {
                 let Ok(expires) = value.parse::<Expiry>() else { continue };
                 known.expires.raise(expires);
                 tags.insert(key.to_owned(), expires.to_string());
+            } else if let Some(memory) = Memory::of_key(key) {
+                known.remembered.add(memory, value);
+                if self.remembers.contains_key(&memory) {
+                    tags.insert(key.to_owned(), value.to_owned());
+                }
             } else if self.user.contains_key(key) {
                 tags.insert(key.to_owned(), value.to_owned());
             }

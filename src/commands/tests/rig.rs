@@ -81,6 +81,7 @@ impl Rig {
             tagging: Tagging {
                 user: [("team".to_owned(), "blue".to_owned())].into(),
                 expires: Some("2100-01-01T00:00:00Z".parse().unwrap()),
+                ..Tagging::default()
             },
         };
         let rig = Self { world, sdk, config, page: page("one"), relay: relay("one") };
@@ -120,6 +121,7 @@ impl Rig {
         self.config.tagging = Tagging {
             user: [("team".to_owned(), "red".to_owned()), ("Cost Center".to_owned(), "7".to_owned())].into(),
             expires: Some("2100-02-01T00:00:00Z".parse().unwrap()),
+            ..Tagging::default()
         };
         self.config.turn = Some(TurnServers {
             urls: vec!["turn:turn.test".parse().unwrap()],

@@ -81,7 +81,7 @@ fn tags_are_on_everything_and_what_others_add_stays() {
         }
         // Somebody adds one everywhere, takes ours away, and asks no more for one that was asked for before.
         retag(&rig, &Clients::new(&rig.sdk), &names, &[("owner", "somebody"), ("team", "red")]).await;
-        rig.config.tagging = Tagging { user: [("stage".to_owned(), "test".to_owned())].into(), expires: None };
+        rig.config.tagging = Tagging { user: [("stage".to_owned(), "test".to_owned())].into(), ..Tagging::default() };
         rig.up().await.unwrap();
         for (what, tags) in tags(&rig, &names) {
             let tag = |key: &str| tags.get(key).map(String::as_str);

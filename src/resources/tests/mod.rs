@@ -4,4 +4,5 @@ mod busy;
 mod config_module;
 mod contract;
 mod drift;
+mod remembered;
 mod rig;

@@ -95,7 +95,7 @@ impl Rig {
             turn: None,
             admission: Admission::default(),
             throttling: Throttling::default(),
-            tagging: Tagging { user: [("team".to_owned(), "blue".to_owned())].into(), expires: None },
+            tagging: Tagging { user: [("team".to_owned(), "blue".to_owned())].into(), ..Tagging::default() },
         };
         let names = Arc::new(Names {
             stack: config.stack.clone(),
