@@ -36,6 +36,8 @@ pub(crate) struct Aws {
 /// An answer. It may hold a secret: nothing prints it.
 pub(crate) struct Sent {
     pub(crate) status: StatusCode,
+    /// What went wrong, where the service says it in a header; empty where it does not.
+    pub(crate) error: String,
     pub(crate) text: String,
 }
 
@@ -58,12 +60,16 @@ impl Aws {
     pub(crate) async fn send(&self, request: Request<Full<Bytes>>) -> Result<Sent, BoxError> {
         let response = self.client.request(request).await?;
         let status = response.status();
+        // `Code`, or `Code:URL`.
+        let error =
+            response.headers().get("x-amzn-errortype").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let error = error.split(':').next().unwrap_or_default().to_owned();
         // Read to its end, or the connection cannot be used again. A text that is too long or breaks off is none.
         let text = match Limited::new(response.into_body(), LONGEST_ANSWER).collect().await {
             Ok(body) => String::from_utf8_lossy(&body.to_bytes()).into_owned(),
             Err(_) => String::new(),
         };
-        Ok(Sent { status, text })
+        Ok(Sent { status, error, text })
     }
 
     /// The region that the function runs in.

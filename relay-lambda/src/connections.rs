@@ -44,7 +44,7 @@ impl Connections {
     pub(crate) async fn post(&self, post: &Post) -> Delivery {
         let send = async { self.aws.send(self.signed(&post.to, &post.frame, SystemTime::now())?).await };
         match tokio::time::timeout(TIME_LIMIT, send).await {
-            Ok(Ok(Sent { status, text })) => Delivery::answered(status, &text),
+            Ok(Ok(Sent { status, text, .. })) => Delivery::answered(status, &text),
             Ok(Err(error)) => Delivery::lost("the other connection could not be reached", chain(error.as_ref())),
             Err(_) => Delivery::lost(
                 "the other connection could not be reached in time",

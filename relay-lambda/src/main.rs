@@ -2,8 +2,8 @@
 //! connect. It tells every client its own connection id, and passes messages from one connection to another.
 //!
 //! `event` reads what API Gateway sends, `relay` decides what is to happen (pure), `connections` posts to the other
-//! connection, `admission` says who may connect, `turn` makes credentials for a TURN server, `secret` reads a secret, `aws` signs and sends requests, `settings` reads the environment,
-//! `log` writes one line for each message.
+//! connection, `admission` says who may connect, `turn` makes or fetches credentials for TURN servers, `secret` reads a secret, `aws`
+//! signs and sends requests, `settings` reads the environment, `log` writes one line for each message.
 
 mod admission;
 mod aws;

@@ -96,7 +96,7 @@ impl SecretReader {
         self.aws.send(request).await
     }
 
-    fn secret_in(&self, Sent { status, text }: &Sent) -> Result<Secret, Unreadable> {
+    fn secret_in(&self, Sent { status, text, .. }: &Sent) -> Result<Secret, Unreadable> {
         let body: Value = serde_json::from_str(text).unwrap_or_default();
         let http_status = Some(status.as_u16());
         if *status != StatusCode::OK {

@@ -19,6 +19,10 @@ const TURN_SECRET_ENDPOINT_VARIABLE: &str = "TURN_SECRET_ENDPOINT";
 /// For how many seconds credentials are good.
 const TURN_LIFE_VARIABLE: &str = "TURN_LIFE_SECONDS";
 
+/// ARN of a signalling channel of Kinesis Video Streams, in place of servers of one's own.
+const TURN_CHANNEL_VARIABLE: &str = "TURN_CHANNEL_ARN";
+/// The URL of that service.
+const TURN_CHANNEL_ENDPOINT_VARIABLE: &str = "TURN_CHANNEL_ENDPOINT";
 /// Origins of the pages that may connect, with spaces between them. Without it all may.
 const ALLOWED_ORIGINS_VARIABLE: &str = "ALLOWED_ORIGINS";
 /// Where the token is that whoever connects must have, never the token itself. Without it nobody needs one.
@@ -49,9 +53,23 @@ pub(crate) struct SecretSettings {
     pub(crate) endpoint: Endpoint,
 }
 
+/// Where TURN servers come from.
+#[derive(Debug)]
+pub(crate) enum TurnSettings {
+    OwnServers(OwnServersSettings),
+    Channel(ChannelSettings),
+}
+
+/// A signalling channel of Kinesis Video Streams.
+#[derive(Debug)]
+pub(crate) struct ChannelSettings {
+    pub(crate) arn: String,
+    pub(crate) endpoint: Endpoint,
+}
+
 /// TURN servers that know a secret of ours, as coturn's `use-auth-secret` has it.
 #[derive(Debug)]
-pub(crate) struct TurnSettings {
+pub(crate) struct OwnServersSettings {
     pub(crate) urls: Vec<String>,
     pub(crate) life: Duration,
     pub(crate) secret: SecretSettings,
@@ -98,16 +116,20 @@ impl Settings {
         ] {
             need(name)?;
         }
-        let turn = match get(TURN_URLS_VARIABLE) {
-            Some(urls) => Some(TurnSettings {
+        let turn = match (get(TURN_CHANNEL_VARIABLE), get(TURN_URLS_VARIABLE)) {
+            (Some(arn), _) => Some(TurnSettings::Channel(ChannelSettings {
+                arn,
+                endpoint: Endpoint::parse(TURN_CHANNEL_ENDPOINT_VARIABLE, &need(TURN_CHANNEL_ENDPOINT_VARIABLE)?)?,
+            })),
+            (None, Some(urls)) => Some(TurnSettings::OwnServers(OwnServersSettings {
                 urls: words(&urls),
                 life: life(&need(TURN_LIFE_VARIABLE)?)?,
                 secret: SecretSettings {
                     source: SecretSource::parse(TURN_SECRET_VARIABLE, &need(TURN_SECRET_VARIABLE)?)?,
                     endpoint: Endpoint::parse(TURN_SECRET_ENDPOINT_VARIABLE, &need(TURN_SECRET_ENDPOINT_VARIABLE)?)?,
                 },
-            }),
-            None => None,
+            })),
+            (None, None) => None,
         };
         let token = match get(JOIN_TOKEN_VARIABLE) {
             Some(source) => Some(SecretSettings {
@@ -248,7 +270,11 @@ mod tests {
         ];
         let all: Vec<_> = COMPLETE.into_iter().chain(turn).collect();
         assert!(from(&COMPLETE).expect("complete").turn.is_none());
-        let settings = from(&all).expect("complete").turn.expect("there is a TURN server");
+        let own = |settings: Settings| match settings.turn {
+            Some(TurnSettings::OwnServers(own)) => own,
+            other => panic!("no servers of our own: {other:?}"),
+        };
+        let settings = own(from(&all).expect("complete"));
         assert_eq!(settings.urls, ["turn:a.test:3478?transport=udp", "turns:a.test"]);
         assert_eq!(
             (settings.life.as_secs(), settings.secret.source),
@@ -263,7 +289,7 @@ mod tests {
             from(&changed)
         };
         let arn = "secretsmanager:arn:aws:secretsmanager:eu-central-1:123456789012:secret:turn-AbCdEf";
-        let secret = with(TURN_SECRET_VARIABLE, arn).expect(arn).turn.expect("there is a TURN server").secret.source;
+        let secret = own(with(TURN_SECRET_VARIABLE, arn).expect(arn)).secret.source;
         assert_eq!(secret.region(), Some("eu-central-1"));
         assert_eq!(secret, SecretSource::Secret(arn["secretsmanager:".len()..].to_owned()));
         for (name, bad) in [
@@ -297,6 +323,23 @@ mod tests {
         let mistaken: Vec<_> = COMPLETE.into_iter().chain([(JOIN_TOKEN_VARIABLE, "hunter2")]).collect();
         let error = from(&mistaken).expect_err("no source").to_string();
         assert!(error.contains(JOIN_TOKEN_VARIABLE) && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn a_channel_is_named_with_the_place_of_its_service() {
+        let arn = "arn:aws:kinesisvideo:eu-central-1:123456789012:channel/webrtc-aws-demo/1700000000000";
+        let with = |more: &[(&'static str, &'static str)]| {
+            let all = COMPLETE.into_iter().chain([(TURN_CHANNEL_VARIABLE, arn)]).chain(more.iter().copied());
+            from(&all.collect::<Vec<_>>())
+        };
+        let endpoint = "https://kinesisvideo.eu-central-1.amazonaws.com";
+        let settings = with(&[(TURN_CHANNEL_ENDPOINT_VARIABLE, endpoint)]).expect("complete");
+        let Some(TurnSettings::Channel(channel)) = settings.turn else { panic!("no channel: {settings:?}") };
+        assert_eq!((channel.arn.as_str(), channel.endpoint.as_str()), (arn, endpoint));
+        for more in [&[][..], &[(TURN_CHANNEL_ENDPOINT_VARIABLE, "http://kinesisvideo.test")]] {
+            let error = with(more).expect_err("not whole").to_string();
+            assert!(error.contains(TURN_CHANNEL_ENDPOINT_VARIABLE), "{error}");
+        }
     }
 
     #[test]

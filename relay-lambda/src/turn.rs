@@ -1,21 +1,25 @@
 //! TURN servers for who asks: short-lived credentials, never in a file, and not more of them than a call needs.
 
 mod allowance;
+mod channel;
 mod credentials;
+mod own_servers;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
+    time::SystemTime,
 };
 
 use crate::{
     aws::Aws,
     event::ConnectionId,
-    relay::{Code, Failure, IceServer, IceServers},
-    secret::{SecretReader, Unreadable},
+    relay::{Code, Failure, IceServers},
+    secret::Unreadable,
     settings::TurnSettings,
 };
 use allowance::Allowance;
+use channel::Channel;
+use own_servers::OwnServers;
 
 /// Why there are no servers: what is told, and what the log says besides. Neither holds a secret.
 #[derive(Debug)]
@@ -43,17 +47,22 @@ impl From<Unreadable> for Shortage {
 }
 
 pub(crate) struct Turn {
-    urls: Vec<String>,
-    /// For how long credentials are good.
-    life: Duration,
-    secret: SecretReader,
+    source: Source,
     allowance: Mutex<Allowance>,
+}
+
+enum Source {
+    OwnServers(OwnServers),
+    Channel(Channel),
 }
 
 impl Turn {
     pub(crate) fn new(settings: TurnSettings, aws: Arc<Aws>) -> Self {
-        let TurnSettings { urls, life, secret } = settings;
-        Self { urls, life, secret: SecretReader::new(secret, aws), allowance: Mutex::default() }
+        let source = match settings {
+            TurnSettings::OwnServers(settings) => Source::OwnServers(OwnServers::new(settings, aws)),
+            TurnSettings::Channel(settings) => Source::Channel(Channel::new(settings, aws)),
+        };
+        Self { source, allowance: Mutex::default() }
     }
 
     pub(crate) async fn servers(&self, asker: &ConnectionId) -> Result<IceServers, Shortage> {
@@ -62,11 +71,12 @@ impl Turn {
         if !self.allowance().has_room_for(asker, now) {
             return Err(Failure::new(Code::Throttled, "too many requests for ICE servers; ask again later").into());
         }
-        let secret = self.secret.read(now).await?;
+        let servers = match &self.source {
+            Source::OwnServers(servers) => servers.servers(asker, now).await?,
+            Source::Channel(channel) => channel.servers(asker, now).await?,
+        };
         self.allowance().take(asker, now);
-        let (username, credential) = credentials::sign(&secret, asker, now, self.life);
-        let server = IceServer { urls: self.urls.clone(), username, credential };
-        Ok(IceServers { servers: vec![server], expires_in: self.life.as_secs() })
+        Ok(servers)
     }
 
     fn allowance(&self) -> MutexGuard<'_, Allowance> {

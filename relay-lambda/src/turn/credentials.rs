@@ -8,14 +8,18 @@ use ring::{digest, hmac};
 use crate::{event::ConnectionId, secret::Secret};
 
 /// User name and password. The name behind the time is one for each connection, so that a TURN server's quota for a user
-/// counts; it does not tell the connection's id, by which its owner could be rung.
+/// counts.
 pub(super) fn sign(secret: &Secret, asker: &ConnectionId, now: SystemTime, life: Duration) -> (String, String) {
     let expiry = (now + life).duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-    let hash = digest::digest(&digest::SHA256, asker.as_str().as_bytes());
-    let name: String = hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let username = format!("{expiry}:{name}");
+    let username = format!("{expiry}:{}", name_of(asker));
     let credential = password(secret.expose().as_bytes(), &username);
     (username, credential)
+}
+
+/// What a connection is called towards TURN servers. It does not tell the connection's id, by which its owner could be rung.
+pub(super) fn name_of(asker: &ConnectionId) -> String {
+    let hash = digest::digest(&digest::SHA256, asker.as_str().as_bytes());
+    hash.as_ref().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn password(key: &[u8], username: &str) -> String {

@@ -12,7 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode, request::Parts};
+use http::{HeaderValue, Method, Request, Response, StatusCode, request::Parts};
 use http_body_util::{BodyExt, Full};
 use hyper::{body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
@@ -33,6 +33,10 @@ pub(crate) const SESSION_TOKEN: &str = "session/token+with=signs";
 /// How `@connections` treats one request.
 pub(crate) enum Reply {
     Status(u16, &'static str),
+    /// With the name of the error in a header, as the services of Kinesis Video Streams do.
+    Error(u16, &'static str, &'static str),
+    /// Says that the signalling channel is at this very place.
+    ChannelIsHere,
     /// Takes the request and closes the connection: nobody can know whether it was carried out.
     TakenThenClosed,
     Never,
@@ -91,11 +95,22 @@ impl Connections {
         let body = body.collect().await.map_err(|error| error.to_string())?.to_bytes();
         self.posted.lock().expect("lock").push(Posted { connection, head, body });
         let reply = self.replies.lock().expect("lock").pop_front().unwrap_or(Reply::Status(200, ""));
+        let answer = |status, text: String| {
+            let mut response = Response::new(Full::new(Bytes::from(text)));
+            *response.status_mut() = StatusCode::from_u16(status).expect("a status");
+            response
+        };
         match reply {
-            Reply::Status(status, text) => {
-                let mut response = Response::new(Full::new(Bytes::from_static(text.as_bytes())));
-                *response.status_mut() = StatusCode::from_u16(status).expect("a status");
+            Reply::Status(status, text) => Ok(answer(status, text.to_owned())),
+            Reply::Error(status, error, text) => {
+                let mut response = answer(status, text.to_owned());
+                response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(error));
                 Ok(response)
+            }
+            Reply::ChannelIsHere => {
+                let here = format!("http://127.0.0.1:{}", self.port);
+                let endpoint = json!({ "Protocol": "HTTPS", "ResourceEndpoint": here });
+                Ok(answer(200, json!({ "ResourceEndpointList": [endpoint] }).to_string()))
             }
             Reply::TakenThenClosed => Err("closed".to_owned()),
             Reply::Never => std::future::pending().await,
@@ -194,6 +209,14 @@ impl Relay {
         let endpoint = format!("http://127.0.0.1:{}", connections.port);
         let access = [access, &[("JOIN_TOKEN_ENDPOINT", endpoint.as_str())]].concat();
         Self::start_in(connections, &endpoint, &access).await
+    }
+
+    /// A relay that has a signalling channel for its TURN servers; all services are at the same place.
+    pub(crate) async fn start_with_channel(arn: &str) -> Self {
+        let connections = Connections::start().await;
+        let endpoint = format!("http://127.0.0.1:{}", connections.port);
+        let turn = [("TURN_CHANNEL_ARN", arn), ("TURN_CHANNEL_ENDPOINT", endpoint.as_str())];
+        Self::start_in(connections, &endpoint, &turn).await
     }
 
     /// A relay whose `@connections` is a port that nobody listens on.
