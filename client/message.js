@@ -8,6 +8,7 @@
  *   `refused`: the relay lets this page in neither now nor later, as far as one can tell
  * @typedef {import("./lib/wire.js").Failure} Failure
  */
+import { connectOnlyTo } from "./lib/fence.js";
 import { IceSupply, canRelay } from "./lib/ice.js";
 import { tokenInLink, withToken } from "./lib/link.js";
 import { Signaling } from "./lib/signaling.js";
@@ -41,6 +42,7 @@ const supply = config.then(({ iceServers, onDemand }) => {
 // Whoever needs it hears of it.
 supply.catch(() => {});
 config.then(({ websocketUrl, origins, joinToken }) => {
+  connectOnlyTo(websocketUrl);
   signaling = new Signaling({
     open: () => new WebSocket(withToken(websocketUrl, joinToken ? token : "")),
     onStatus: (next) => setStatus(explained(next, origins, joinToken)),

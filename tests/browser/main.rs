@@ -12,6 +12,7 @@ mod compatibility;
 mod conversation;
 mod counts;
 mod driver;
+mod fence;
 mod firefox;
 mod page;
 mod site;
