@@ -2,12 +2,13 @@
  * The page's socket to the signalling relay. The endpoint comes from `config.js`, which the deployment writes
  * beside this file; everything else is in `lib/`.
  *
- * @typedef {{ websocketUrl: string, iceServers: RTCIceServer[], onDemand: boolean, origins: string[], joinToken: boolean }} Config
- *   `onDemand`: the relay has more of them; `origins`: whose pages may connect, all if there is none; `joinToken`: one needs a token
- * @typedef {import("./lib/signaling.js").SignalingStatus | { name: "unconfigured" } | { name: "refused", why: "origin" | "token" }} Status
- *   `refused`: the relay lets this page in neither now nor later, as far as one can tell
+ * @typedef {{ websocketUrl: string, iceServers: RTCIceServer[], onDemand: boolean } & import("./lib/admission.js").Doors} Config
+ *   `onDemand`: the relay has more of them
+ * @typedef {import("./lib/admission.js").Refusal} Refusal
+ * @typedef {import("./lib/signaling.js").SignalingStatus | { name: "unconfigured" } | { name: "refused", why: Refusal }} Status
  * @typedef {import("./lib/wire.js").Failure} Failure
  */
+import { Admission } from "./lib/admission.js";
 import { connectOnlyTo } from "./lib/fence.js";
 import { IceSupply, canRelay } from "./lib/ice.js";
 import { tokenInLink, withToken } from "./lib/link.js";
@@ -26,26 +27,28 @@ let mayRenew = () => true;
 let status = { name: "connecting" };
 /** @type {Signaling | null} */
 let signaling = null;
-/** What the link said, if a relay wants it. It stays when the address changes to a link without one. */
+/** What the link said. It stays when the address changes to a link without one. */
 let token = tokenInLink(location.hash);
 addEventListener("hashchange", () => {
   token = tokenInLink(location.hash) || token;
+  // Whoever was refused and now has the whole link need not wait.
+  signaling?.connect();
 });
-/** One lost attempt is a bad moment. */
-const REFUSED_AFTER = 2;
-let wasOpen = false;
 
 const config = loadConfig();
+/** How often it was asked for again. */
+let looks = 0;
+const admission = new Admission({ look: () => loadConfig(`?${++looks}`), onStatus: setStatus, origin: location.origin });
 const supply = config.then(({ iceServers, onDemand }) => {
   return new IceSupply(iceServers, { ask: () => onDemand && signaling !== null && signaling.send(ICE_QUESTION) });
 });
 // Whoever needs it hears of it.
 supply.catch(() => {});
-config.then(({ websocketUrl, origins, joinToken }) => {
+config.then(({ websocketUrl }) => {
   connectOnlyTo(websocketUrl);
   signaling = new Signaling({
-    open: () => new WebSocket(withToken(websocketUrl, joinToken ? token : "")),
-    onStatus: (next) => setStatus(explained(next, origins, joinToken)),
+    open: () => new WebSocket(withToken(websocketUrl, token)),
+    onStatus: (next) => admission.hear(next),
     onRelayed: (from, type, payload) => messageHandlers.get(type)?.(payload, from),
     onFailure: (failure) => failureHandlers.forEach((handler) => handler(failure)),
     onIceServers: async (answer) => (await supply).receive(answer),
@@ -135,30 +138,18 @@ export function joinToken() {
   return token;
 }
 
-/**
- * A browser does not tell a page why there is no connection: only that a relay which is choosy has never let it in.
- *
- * @param {Status} next
- * @param {string[]} origins
- * @param {boolean} needsToken
- * @returns {Status}
- */
-function explained(next, origins, needsToken) {
-  wasOpen ||= next.name === "open";
-  if (next.name !== "lost" || wasOpen || next.attempts < REFUSED_AFTER) return next;
-  if (origins.length > 0 && !origins.includes(location.origin)) return { name: "refused", why: "origin" };
-  return needsToken ? { name: "refused", why: "token" } : next;
-}
-
 /** @param {Status} next */
 function setStatus(next) {
   status = next;
   for (const handler of [...statusHandlers]) handler(next);
 }
 
-/** @returns {Promise<Config>} */
-async function loadConfig() {
-  const { default: values } = await import(new URL("./config.js", import.meta.url).href);
+/**
+ * @param {string} [query] makes it a module that no import has loaded yet
+ * @returns {Promise<Config>}
+ */
+async function loadConfig(query = "") {
+  const { default: values } = await import(new URL(`./config.js${query}`, import.meta.url).href);
   const url = new URL(values.websocketUrl);
   if (url.protocol !== "wss:" && url.protocol !== "ws:") throw new TypeError(`websocketUrl is no WebSocket URL: ${url}`);
   const iceServers = Array.isArray(values.iceServers) ? values.iceServers : [];

@@ -41,9 +41,12 @@ export const elements = {
  * @param {Translate} text
  */
 export function showCall(view, status, devices, text) {
-  const { state, reason } = view;
-  const shown = state === "idle" ? SIGNALING_STATES[status.name] : state;
+  const { state } = view;
   const busy = state !== "idle" && state !== "ended";
+  // How the last call ended matters less than that there can be no other.
+  const closed = status.name === "refused" && !busy;
+  const reason = closed ? null : view.reason;
+  const shown = state === "idle" || closed ? SIGNALING_STATES[status.name] : state;
   const ringing = state === "ringing";
   const onStage = busy && !ringing;
 
@@ -114,11 +117,11 @@ export function showHint(words) {
  * @param {Translate} text
  */
 function hintFor({ state, reason, shortage, mediaError }, status, devices, text) {
+  if (status.name === "refused" && (state === "idle" || state === "ended")) return text(`hint.refused-${status.why}`);
   if (mediaError instanceof MediaError) return mediaWords(mediaError, text);
   // A camera or microphone that was missing may have been turned on since.
   const missing = shortage === "no-microphone" ? devices.muted : !devices.camera && !devices.sharing;
   if (shortage !== null && missing) return text(`shortage.${shortage}`);
-  if (state === "idle" && status.name === "refused") return text(`hint.refused-${status.why}`);
   if (state === "idle") return status.name === "unconfigured" ? text("hint.unconfigured") : "";
   const hinted = HINTED.find((known) => known === reason);
   return hinted ? text(`hint.${hinted}`) : "";
