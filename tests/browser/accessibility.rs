@@ -17,7 +17,7 @@ const RUN_AXE: &str = r#"
 "#;
 
 /// axe-core as `tests/page/package-lock.json` pins it.
-fn axe() -> Outcome<String> {
+pub(crate) fn axe() -> Outcome<String> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/page/node_modules/axe-core/axe.min.js");
     std::fs::read_to_string(&script).map_err(|_| {
         format!("there is no {}.\nInstall what these tests need: tests/run setup", script.display()).into()
@@ -25,15 +25,15 @@ fn axe() -> Outcome<String> {
 }
 
 /// One person's page, and what axe-core has to say about it.
-struct Looked<'a> {
-    page: Page,
-    axe: &'a str,
-    name: &'a str,
+pub(crate) struct Looked<'a> {
+    pub(crate) page: Page,
+    pub(crate) axe: &'a str,
+    pub(crate) name: &'a str,
 }
 
 impl Looked<'_> {
     /// Keeps a picture of it, too: what can be measured is not all there is to see.
-    async fn assert_accessible(&self, state: &str) -> Outcome {
+    pub(crate) async fn assert_accessible(&self, state: &str) -> Outcome {
         self.page.take_screenshot(&format!("{}-{state}", self.name)).await?;
         self.page.evaluate(self.axe, vec![]).await?;
         let objections = self.page.evaluate_later(RUN_AXE, vec![]).await?;

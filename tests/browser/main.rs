@@ -8,6 +8,7 @@
 //! example on AWS.
 
 mod accessibility;
+mod admission;
 mod compatibility;
 mod conversation;
 mod counts;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::Outcome;
+use crate::driver::find_program;
 
 /// Long enough to build the relay for the first time.
 const START_PATIENCE: Duration = Duration::from_secs(15 * 60);
@@ -76,6 +77,27 @@ impl Deployment {
     /// An empty local AWS; the URL is its endpoint.
     pub(crate) fn local_aws() -> Outcome<Self> {
         Self::run(&["local", "--port", "0"], &[], "endpoint")
+    }
+
+    /// Has this local AWS keep a secret, as its owner would.
+    pub(crate) fn keep_secret(&self, name: &str, secret: &str) -> Outcome {
+        let put = Command::new(find_program("AWS_CLI", &["aws"])?)
+            .args(["--endpoint-url", &self.url, "ssm", "put-parameter", "--name", name])
+            .args(["--type", "SecureString", "--value", secret])
+            .envs([
+                ("AWS_ACCESS_KEY_ID", "local"),
+                ("AWS_SECRET_ACCESS_KEY", "local"),
+                ("AWS_DEFAULT_REGION", "us-east-1"),
+            ])
+            .stdin(Stdio::null())
+            .output()?;
+        if put.status.success() { Ok(()) } else { Err(String::from_utf8_lossy(&put.stderr).as_ref().into()) }
+    }
+
+    /// Deploys to this local AWS.
+    pub(crate) fn deploy(&self, options: &[&str]) -> Outcome<Self> {
+        let port = self.url.rsplit(':').next().unwrap_or_default();
+        Self::start(&[&["--port", port], options].concat())
     }
 
     /// Runs the program until it says the URL of this name.

@@ -1,7 +1,5 @@
 //! Calls that have no direct path: everything goes over a real TURN server, with credentials from the relay.
 
-use std::process::{Command, Stdio};
-
 use serde_json::Value;
 
 use crate::conversation::connect;
@@ -49,23 +47,10 @@ struct Place {
 impl Place {
     fn with(server: &TurnServer, life: &str) -> Outcome<Self> {
         let aws = Deployment::local_aws()?;
-        let put = Command::new(crate::driver::find_program("AWS_CLI", &["aws"])?)
-            .args(["--endpoint-url", &aws.url, "ssm", "put-parameter", "--name", "/turn/secret"])
-            .args(["--type", "SecureString", "--value", SECRET])
-            .envs([
-                ("AWS_ACCESS_KEY_ID", "local"),
-                ("AWS_SECRET_ACCESS_KEY", "local"),
-                ("AWS_DEFAULT_REGION", "us-east-1"),
-            ])
-            .stdin(Stdio::null())
-            .output()?;
-        if !put.status.success() {
-            return Err(format!("the AWS CLI: {}", String::from_utf8_lossy(&put.stderr)).into());
-        }
-        let port = aws.url.rsplit(':').next().unwrap_or_default();
+        aws.keep_secret("/turn/secret", SECRET)?;
         let url = server.url();
         let turn = ["--turn-url", &url, "--turn-secret-from", "ssm:/turn/secret", "--turn-life", life];
-        let stack = Deployment::start(&[&["--port", port, "--stun", "none"][..], &turn].concat())?;
+        let stack = aws.deploy(&[&["--stun", "none"][..], &turn].concat())?;
         Ok(Self { stack, _aws: aws })
     }
 
