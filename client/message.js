@@ -117,12 +117,7 @@ export function renewWhen(question) {
   mayRenew = question;
 }
 
-/** @returns {Promise<RTCIceServer[]>} those of the moment; TURN servers among them are good for a while */
-export async function getIceServers() {
-  return (await supply).current();
-}
-
-/** @returns {Promise<IceSupply>} for a call that needs them again and again */
+/** @returns {Promise<IceSupply>} which ICE servers a call may use, now and later */
 export function getIceSupply() {
   return supply;
 }

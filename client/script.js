@@ -7,7 +7,6 @@ import { loadTable, pickLanguage, translateDocument, translator } from "./lib/i1
 import { preparePeers } from "./lib/ice.js";
 import { Invitation } from "./lib/invitation.js";
 import { idInLink } from "./lib/link.js";
-import { Lobby } from "./lib/lobby.js";
 import { MediaError } from "./lib/media.js";
 import { byId, elements, mediaWords, showCall, showHint } from "./lib/ui.js";
 import { getIceSupply, joinToken, offersRelay, onFailure, onMessage, onStatus, renewWhen, sendMessage } from "./message.js";
@@ -55,7 +54,8 @@ const call = new Call({
 });
 
 const chat = new Chat((words) => call.chat(words), text, showHint);
-const lobby = new Lobby(devices, text, showProblem);
+/** @type {import("./lib/lobby.js").Lobby | null} Few look at themselves first, and nobody else has to load it. */
+let lobby = null;
 const connection = new ConnectionPanel(text);
 const invitation = new Invitation(text, joinToken);
 offersRelay().then((offered) => (elements.privacy.hidden = !offered)).catch(console.debug);
@@ -63,7 +63,7 @@ offersRelay().then((offered) => (elements.privacy.hidden = !offered)).catch(cons
 function show() {
   const { view } = call;
   showCall(view, status, devices.view, text);
-  lobby.show(elements.lobby.hidden ? null : devices.view.stream);
+  lobby?.show(elements.lobby.hidden ? null : devices.view.stream);
   connection.show(view, call.connection);
 }
 
@@ -135,6 +135,13 @@ elements.unlock.onclick = () => {
   elements.unlock.hidden = true;
   elements.remoteVideo.play().catch(console.error);
 };
+
+elements.preview.onclick = () => loadLobby().then((lobby) => lobby.toggle()).catch(showProblem);
+
+async function loadLobby() {
+  const { Lobby } = await import("./lib/lobby.js");
+  return (lobby ??= new Lobby(devices, text, showProblem));
+}
 
 /** @type {Record<string, HTMLButtonElement>} */
 const KEYS = { m: elements.mute, v: elements.camera, s: elements.share, c: elements.talk, h: elements.hangup };

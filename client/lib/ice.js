@@ -12,6 +12,7 @@
  * @property {() => number | null} renewalDelay in how many milliseconds that is due; null for never
  */
 import { systemClock } from "./clock.js";
+import { selectedPair } from "./stats.js";
 
 /** A relay that starts cold and has to look up its secret answers within a second or two; a call can begin without it. */
 const PATIENCE = 4_000;
@@ -136,9 +137,5 @@ export async function preparePeers(supply, hidden, make) {
  * @returns {boolean} whether the call goes over a relay server of ours
  */
 export function isRelayed(stats) {
-  const all = [...stats.values()];
-  const selected = all.find(({ type }) => type === "transport")?.selectedCandidatePairId;
-  const pair = stats.get(selected) ??
-    all.find(({ type, nominated, state }) => type === "candidate-pair" && nominated && state === "succeeded");
-  return stats.get(pair?.localCandidateId)?.candidateType === "relay";
+  return stats.get(selectedPair(stats)?.localCandidateId)?.candidateType === "relay";
 }

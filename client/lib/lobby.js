@@ -1,9 +1,8 @@
 /** Before a call: a look at oneself, which camera and which microphone, and whether it hears anything. */
 import { showLevel } from "./meter.js";
-import { byId, setText } from "./ui.js";
+import { byId, elements, setText } from "./ui.js";
 
 export class Lobby {
-  #button = byId("preview");
   #panel = byId("check");
   #video = byId("previewVideo", HTMLVideoElement);
   #level = byId("level", HTMLMeterElement);
@@ -21,7 +20,6 @@ export class Lobby {
   constructor(devices, text, onError) {
     this.#devices = devices;
     this.#text = text;
-    this.#button.onclick = () => (this.open ? devices.close() : devices.open().catch(onError));
     for (const kind of /** @type {const} */ (["audio", "video"])) {
       const picker = this.#pickers[kind];
       picker.addEventListener("change", () => devices.choose(kind, picker.value).catch(onError));
@@ -31,6 +29,11 @@ export class Lobby {
 
   get open() {
     return !this.#panel.hidden;
+  }
+
+  async toggle() {
+    if (this.open) this.#devices.close();
+    else await this.#devices.open();
   }
 
   /** @param {MediaStream | null} stream what is open, if it is not in a call */
@@ -44,8 +47,8 @@ export class Lobby {
     if (this.#video.srcObject === stream) return;
     this.#video.srcObject = stream;
     this.#panel.hidden = stream === null;
-    this.#button.setAttribute("aria-expanded", String(this.open));
-    setText(this.#button, this.#text(this.open ? "lobby.close" : "lobby.open"));
+    elements.preview.setAttribute("aria-expanded", String(this.open));
+    setText(elements.preview, this.#text(this.open ? "lobby.close" : "lobby.open"));
     if (this.open) this.#list();
   }
 

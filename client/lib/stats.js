@@ -20,8 +20,7 @@ export function summarize(entries, before = { lost: 0, received: 0 }) {
   const byId = new Map([...entries].map((entry) => [entry.id, entry]));
   const all = [...byId.values()];
   const transport = all.find(({ type }) => type === "transport");
-  const pair = byId.get(transport?.selectedCandidatePairId) ??
-    all.find(({ type, nominated, state }) => type === "candidate-pair" && nominated && state === "succeeded");
+  const pair = selectedPair(byId);
   const ends = [byId.get(pair?.localCandidateId), byId.get(pair?.remoteCandidateId)];
   const inbound = all.filter(({ type }) => type === "inbound-rtp");
   const counters = { lost: sum(inbound, "packetsLost"), received: sum(inbound, "packetsReceived") };
@@ -44,6 +43,16 @@ export function summarize(entries, before = { lost: 0, received: 0 }) {
       ...counters,
     },
   };
+}
+
+/**
+ * @param {{ values(): Iterable<any>, get(id: string): any }} stats by their ids
+ * @returns {any} the two candidates between which the call goes; not every browser has a transport that names them
+ */
+export function selectedPair(stats) {
+  const all = [...stats.values()];
+  return stats.get(all.find(({ type }) => type === "transport")?.selectedCandidatePairId) ??
+    all.find(({ type, nominated, state }) => type === "candidate-pair" && nominated && state === "succeeded");
 }
 
 /**

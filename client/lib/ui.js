@@ -25,7 +25,7 @@ const HINTED = /** @type {const} */ (["no-path", "peer-gone", "not-permitted", "
 
 /** The elements that scripts, people and tests rely on. */
 export const elements = {
-  ...all(HTMLButtonElement, "call", "hangup", "accept", "decline", "mute", "camera", "flip", "share", "talk", "unlock", "withoutCamera", "watchOnly"),
+  ...all(HTMLButtonElement, "call", "hangup", "accept", "decline", "mute", "camera", "flip", "share", "talk", "unlock", "withoutCamera", "watchOnly", "preview"),
   ...all(HTMLVideoElement, "localVideo", "remoteVideo"),
   ...all(HTMLElement, "stage", "veil", "remoteStatus", "fallback", "lobby", "privacy", "incoming", "caller", "state", "hint", "stuck"),
   dialer: byId("dialer", HTMLFormElement),
