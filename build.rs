@@ -1,13 +1,18 @@
 //! What the program knows of its own build, and the page and the relays in it.
 
+#[path = "build/page.rs"]
+mod page;
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn main() {
-    // The page is embedded at compile time by a macro that cargo cannot see through: without this, an edit of `client/` alone
-    // would not reach the program.
-    println!("cargo::rerun-if-changed=client");
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build");
+    println!("cargo::rerun-if-changed=client");
+    if let Err(error) = page::lighten(Path::new("client"), &Path::new(&env("OUT_DIR")).join("page")) {
+        println!("cargo::error={error}");
+    }
     let relays = carried_relays();
     write_relays(&relays);
     let mut facts = vec![env("CARGO_PKG_VERSION")];

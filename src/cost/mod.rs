@@ -54,7 +54,7 @@ impl Default for Assumptions {
             architecture: Architecture::X86_64,
             // The built-in page has a few less.
             page_files: 30,
-            page_kb: 150,
+            page_kb: 80,
         }
     }
 }

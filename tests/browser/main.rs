@@ -21,6 +21,7 @@ mod speed;
 mod survival;
 mod turn;
 mod turn_server;
+mod weight;
 
 use driver::{Browser, Camera, Settings};
 use page::Page;
