@@ -37,6 +37,13 @@ pub(crate) fn classify(
         ("s3", "AccessDenied") if operation == "PutBucketPolicy" && is_public_access_propagation(message) => {
             FailureClass::NotReady
         }
+        // Also while a deleted channel holds its name (AWS-FACTS H).
+        ("kinesisvideo", "ResourceInUseException") if operation == "CreateSignalingChannel" => {
+            FailureClass::AlreadyExists
+        }
+        ("kinesisvideo", "ResourceInUseException") => FailureClass::Conflict,
+        ("kinesisvideo", "NotAuthorizedException") => FailureClass::AccessDenied,
+        ("kinesisvideo", "ClientLimitExceededException") => FailureClass::Throttled,
         (_, "OperationAborted" | "OperationAbortedException") => FailureClass::Conflict,
         (
             _,

@@ -48,6 +48,7 @@ pub(crate) struct Clients {
     pub(crate) lambda: aws_sdk_lambda::Client,
     pub(crate) api_gateway: aws_sdk_apigatewayv2::Client,
     pub(crate) logs: aws_sdk_cloudwatchlogs::Client,
+    pub(crate) kinesis_video: aws_sdk_kinesisvideo::Client,
 }
 
 /// Reads profiles and environment, without calling AWS.
@@ -143,7 +144,7 @@ pub(crate) fn overridden_services(access: &Access) -> Vec<(String, String)> {
     if access.endpoint_url.is_some() || ignored {
         return Vec::new();
     }
-    ["S3", "IAM", "STS", "LAMBDA", "APIGATEWAYV2", "CLOUDWATCH_LOGS"]
+    ["S3", "IAM", "STS", "LAMBDA", "APIGATEWAYV2", "CLOUDWATCH_LOGS", "KINESIS_VIDEO"]
         .into_iter()
         .map(|service| format!("AWS_ENDPOINT_URL_{service}"))
         .filter_map(|variable| std::env::var(&variable).ok().map(|url| (variable, url)))
@@ -169,6 +170,7 @@ impl Clients {
             lambda: client!(aws_sdk_lambda),
             api_gateway: client!(aws_sdk_apigatewayv2),
             logs: client!(aws_sdk_cloudwatchlogs),
+            kinesis_video: client!(aws_sdk_kinesisvideo),
         }
     }
 }

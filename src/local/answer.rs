@@ -93,7 +93,7 @@ pub(crate) fn error(service: Service, error: &AwsError, request_id: &str) -> Ans
             add_details(&mut body, error);
             with_body(error.status, "application/x-amz-json-1.1", body.to_string())
         }
-        Service::Lambda | Service::ApiGateway | Service::ExecuteApi => {
+        Service::Lambda | Service::ApiGateway | Service::ExecuteApi | Service::KinesisVideo => {
             let mut body = json!({ "message": error.message });
             add_details(&mut body, error);
             let mut answer = json(error.status, &body);

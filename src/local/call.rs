@@ -27,10 +27,12 @@ pub enum Service {
     Ssm,
     /// The Secrets Manager.
     SecretsManager,
+    /// Kinesis Video Streams, of which there are signalling channels.
+    KinesisVideo,
 }
 
 impl Service {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::S3,
         Self::Iam,
         Self::Sts,
@@ -40,6 +42,7 @@ impl Service {
         Self::ExecuteApi,
         Self::Ssm,
         Self::SecretsManager,
+        Self::KinesisVideo,
     ];
 
     /// The name in a credential scope.
@@ -54,6 +57,7 @@ impl Service {
             Self::ExecuteApi => "execute-api",
             Self::Ssm => "ssm",
             Self::SecretsManager => "secretsmanager",
+            Self::KinesisVideo => "kinesisvideo",
         }
     }
 
@@ -64,7 +68,7 @@ impl Service {
 
     /// What a function's role may call as far as its policies allow; all else is the deployer's (stricter than AWS).
     pub(crate) fn serves_functions(self) -> bool {
-        matches!(self, Self::ExecuteApi | Self::Sts | Self::Ssm | Self::SecretsManager)
+        matches!(self, Self::ExecuteApi | Self::Sts | Self::Ssm | Self::SecretsManager | Self::KinesisVideo)
     }
 }
 

@@ -17,7 +17,7 @@ use super::faults::{Fault, throttle_error};
 use super::garbling::{self, AnswerBody, Garbling};
 use super::signature::{self, Authorization};
 use super::world::World;
-use super::{apigateway, authorization, browsers, gateway, iam, lambda, logs, s3, secrets, sts};
+use super::{apigateway, authorization, browsers, gateway, iam, kinesis_video, lambda, logs, s3, secrets, sts};
 
 /// Lambda's largest request, a 50 MB package in base64, with room to spare (AWS-FACTS C3).
 const MAXIMUM_BODY: usize = 80 * 1024 * 1024;
@@ -261,6 +261,7 @@ pub(super) fn operation(call: &Call) -> Option<Operation> {
         Service::ApiGateway => apigateway::operation(call),
         Service::Logs => logs::operation(call),
         Service::Ssm | Service::SecretsManager => secrets::operation(call),
+        Service::KinesisVideo => kinesis_video::operation(call),
         Service::ExecuteApi if !call.path.starts_with(EXECUTE_API) => None,
         Service::ExecuteApi => match call.method {
             Method::POST => Some(Operation::write("PostToConnection")),
@@ -290,6 +291,7 @@ async fn served(world: &Arc<World>, call: &Call) -> Answer {
         Service::ApiGateway => apigateway::handle(world, call).await,
         Service::Logs => logs::handle(world, call).await,
         Service::Ssm | Service::SecretsManager => secrets::handle(world, call).await,
+        Service::KinesisVideo => kinesis_video::handle(world, call).await,
         Service::ExecuteApi => gateway::connections(world, call).await,
     }
 }

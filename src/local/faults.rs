@@ -158,6 +158,7 @@ pub(crate) fn throttle_error(service: Service) -> AwsError {
         Service::Lambda => (StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", "Rate exceeded"),
         Service::ApiGateway => (StatusCode::TOO_MANY_REQUESTS, "TooManyRequestsException", "Too Many Requests"),
         Service::ExecuteApi => (StatusCode::TOO_MANY_REQUESTS, "LimitExceededException", "Rate exceeded"),
+        Service::KinesisVideo => (StatusCode::BAD_REQUEST, "ClientLimitExceededException", "Rate exceeded"),
     };
     AwsError::new(status, code, message)
 }

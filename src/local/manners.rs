@@ -7,6 +7,7 @@
 //! | a new role cannot be assumed yet, said in two ways | `role_propagation`, `role_refusals` | C1 |
 //! | a new function is Pending, an updated one InProgress: 409 | `function_pending`, `function_update` | C2 |
 //! | a deleted function shows for a while, and holds its name | `function_deletion` | C2 |
+//! | a new signalling channel is CREATING, a deleted one shows for a while, and holds its name | `channel_pending`, `channel_deletion` | H |
 //! | an inline policy counts only after a while | `policy_propagation` | A6 |
 //! | IAM shows what was before the last writes | `iam_lag` | D |
 //! | S3 shows a bucket and its settings as before the last writes | `bucket_lag` | E1 |
@@ -54,6 +55,10 @@ pub struct Manners {
     pub function_update: Duration,
     /// From DeleteFunction until the function is gone and its name free; zero: at once (AWS-FACTS C2).
     pub function_deletion: Duration,
+    /// From CreateSignalingChannel until `ACTIVE`; zero: at once (AWS-FACTS H).
+    pub channel_pending: Duration,
+    /// From DeleteSignalingChannel until the channel is gone and its name free; zero: at once (AWS-FACTS H).
+    pub channel_deletion: Duration,
     /// From a change of a role's policies until it counts; zero: at once (AWS-FACTS A6).
     pub policy_propagation: Duration,
     /// How old what IAM shows may be; zero: never (AWS-FACTS D).
@@ -99,6 +104,8 @@ impl Manners {
             function_pending: Duration::ZERO,
             function_update: Duration::ZERO,
             function_deletion: Duration::ZERO,
+            channel_pending: Duration::ZERO,
+            channel_deletion: Duration::ZERO,
             policy_propagation: Duration::ZERO,
             iam_lag: Duration::ZERO,
             bucket_lag: Duration::ZERO,
@@ -128,6 +135,8 @@ impl Manners {
             function_pending: Duration::from_secs(5),
             function_update: Duration::from_secs(3),
             function_deletion: Duration::from_secs(4),
+            channel_pending: Duration::from_secs(3),
+            channel_deletion: Duration::from_secs(4),
             policy_propagation: Duration::from_secs(5),
             iam_lag: Duration::from_secs(3),
             bucket_lag: Duration::from_secs(3),
@@ -168,6 +177,8 @@ impl Default for Manners {
             role_propagation: Duration::from_millis(300),
             function_pending: Duration::from_millis(150),
             function_update: Duration::from_millis(100),
+            channel_pending: Duration::from_millis(100),
+            channel_deletion: Duration::from_millis(100),
             public_access_block_propagation: Duration::from_millis(100),
             api_write: Duration::from_millis(10),
             ..Self::none()

@@ -114,6 +114,7 @@ impl LocalAws {
         self.cancelled.cancel();
         self.world.gateway.stop().await;
         self.world.environments.stop().await;
+        self.world.turn_server.stop().await;
         if let Some(server) = self.server.take() {
             // It ends by itself; a panic of its own is nothing that a caller could mend.
             let _ = server.await;

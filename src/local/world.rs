@@ -14,7 +14,7 @@ use super::hold::Held;
 use super::manners::Manners;
 use super::rates::Rates;
 use super::replicated::Replicated;
-use super::{apigateway, faults, gateway, iam, lambda, logs, s3, secrets};
+use super::{apigateway, faults, gateway, iam, kinesis_video, lambda, logs, s3, secrets};
 
 /// How a local AWS is started.
 #[derive(Clone, Debug)]
@@ -58,6 +58,7 @@ pub(crate) struct State {
     pub(crate) lambda: lambda::Store,
     pub(crate) apigateway: Replicated<apigateway::Store>,
     pub(crate) secrets: secrets::Store,
+    pub(crate) kinesis_video: kinesis_video::Store,
 }
 
 /// One line that a function wrote, as `up --local` streams it.
@@ -81,6 +82,7 @@ pub(crate) struct World {
     /// Live sockets and function processes: not part of the account's state.
     pub(crate) gateway: gateway::Gateway,
     pub(crate) environments: lambda::Environments,
+    pub(crate) turn_server: kinesis_video::TurnServerSlot,
     pub(crate) log_lines: broadcast::Sender<LogLine>,
     /// Credentials issued to functions. They end with their role, and are no part of what an account holds.
     pub(crate) sessions: iam::Sessions,
@@ -104,6 +106,7 @@ impl World {
             held: Held::default(),
             gateway: gateway::Gateway::default(),
             environments: lambda::Environments::default(),
+            turn_server: kinesis_video::TurnServerSlot::default(),
             log_lines: broadcast::Sender::new(1024),
             sessions: iam::Sessions::default(),
             calls: Mutex::default(),

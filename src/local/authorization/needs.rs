@@ -26,6 +26,7 @@ pub(super) fn of(world: &World, call: &Call, operation: &str) -> Option<Vec<Need
             Some(vec![need(format!("ssm:{operation}"), secrets::parameter_arn(account.region, account.id, &name))])
         }
         Service::SecretsManager => Some(secrets_manager(world, account, call, operation)),
+        Service::KinesisVideo => Some(kinesis_video(world, account, call, operation)),
         Service::ApiGateway => Some(api_gateway(world, account, call, operation)),
         Service::ExecuteApi => {
             let path = call.path.trim_start_matches("/_aws/execute-api/").replacen("/@connections", "", 1);
@@ -278,6 +279,24 @@ fn secrets_manager(world: &World, account: Account<'_>, call: &Call, operation: 
         None => format!("{}:secret:{name}", account.arn("secretsmanager")),
     };
     vec![need(format!("secretsmanager:{operation}"), arn)]
+}
+
+/// Authorised on the channel's ARN, which ends in the time of its creation. What is not there has none, so that only a policy for any
+/// time allows it.
+fn kinesis_video(world: &World, account: Account<'_>, call: &Call, operation: &str) -> Vec<Need> {
+    let body = json_body(call);
+    let given = body["ChannelARN"].as_str().or(body["ResourceARN"].as_str());
+    let name = body["ChannelName"].as_str().unwrap_or_default();
+    let standing = world.state().kinesis_video.channel_arn(name).map(str::to_owned);
+    let arn = match given {
+        Some(arn) => arn.to_owned(),
+        None => standing.unwrap_or_else(|| format!("{}:channel/{name}/0", account.arn("kinesisvideo"))),
+    };
+    let mut needs = vec![need(format!("kinesisvideo:{operation}"), arn.clone())];
+    if operation == "CreateSignalingChannel" && body["Tags"].as_array().is_some_and(|tags| !tags.is_empty()) {
+        needs.push(need("kinesisvideo:TagResource", arn));
+    }
+    needs
 }
 
 /// Actions are HTTP methods, resources are paths (AWS-FACTS D).

@@ -26,7 +26,8 @@ fn said(error: &impl ProvideErrorMetadata) -> (Option<&str>, Option<&str>) {
 #[tokio::test(start_paused = true)]
 async fn a_refusal_has_the_code_and_the_words_of_its_service() {
     let world = world(&json!({ "Effect": "Allow", "Action": "logs:CreateLogGroup", "Resource": "*" }));
-    let Clients { s3, iam, sts, lambda, api_gateway, logs } = Clients::new(&in_process::config(&world).await);
+    let Clients { s3, iam, sts, lambda, api_gateway, logs, kinesis_video } =
+        Clients::new(&in_process::config(&world).await);
     assert!(sts.get_caller_identity().send().await.is_ok(), "everyone may ask who they are");
     let words = |action: &str, resource: &str| {
         format!(
@@ -50,6 +51,10 @@ async fn a_refusal_has_the_code_and_the_words_of_its_service() {
     let error = logs.delete_log_group().log_group_name("g").send().await.unwrap_err();
     let group = words("logs:DeleteLogGroup", "arn:aws:logs:us-east-1:000000000000:log-group:g:log-stream:");
     assert_eq!(said(&error), (Some("AccessDeniedException"), Some(group.as_str())));
+    let error = kinesis_video.describe_signaling_channel().channel_name("c").send().await.unwrap_err();
+    let channel =
+        words("kinesisvideo:DescribeSignalingChannel", "arn:aws:kinesisvideo:us-east-1:000000000000:channel/c/0");
+    assert_eq!(said(&error), (Some("AccessDeniedException"), Some(channel.as_str())));
     let error = logs.create_log_group().log_group_name("g").tags("a", "b").send().await.unwrap_err();
     assert!(error.message().unwrap().contains("not authorized to perform CreateLogGroup with Tags"), "{error:?}");
     assert!(logs.create_log_group().log_group_name("g").send().await.is_ok());

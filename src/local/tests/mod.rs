@@ -3,6 +3,7 @@
 mod authorization;
 mod control_plane;
 pub(crate) mod in_process;
+mod kinesis_video;
 mod manners;
 mod requests;
 mod secrets;

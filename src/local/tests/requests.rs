@@ -136,7 +136,7 @@ pub(super) const MAKE: [(Service, &str, &str, &str, &str); 17] = [
 ];
 
 /// What else can be asked of it.
-pub(super) const ASK: [(Service, &str, &str, &str, &str); 54] = [
+pub(super) const ASK: [(Service, &str, &str, &str, &str); 62] = [
     (Service::Iam, "POST", "/", "GetRole", "RoleName=demo"),
     (Service::Iam, "POST", "/", "ListRoles", "MaxItems=1&Marker=x"),
     (Service::Iam, "POST", "/", "UpdateAssumeRolePolicy", "RoleName=demo&PolicyDocument={TRUST}"),
@@ -208,6 +208,26 @@ pub(super) const ASK: [(Service, &str, &str, &str, &str); 54] = [
     (Service::SecretsManager, "POST", "/", "PutSecretValue", r#"{"SecretId":"turn","SecretString":"south"}"#),
     (Service::SecretsManager, "POST", "/", "GetSecretValue", r#"{"SecretId":"turn"}"#),
     (Service::SecretsManager, "POST", "/", "DeleteSecret", r#"{"SecretId":"turn","ForceDeleteWithoutRecovery":true}"#),
+    (
+        Service::KinesisVideo,
+        "POST",
+        "/createSignalingChannel",
+        "",
+        r#"{"ChannelName":"demo","ChannelType":"SINGLE_MASTER","Tags":[{"Key":"k","Value":"v"}]}"#,
+    ),
+    (Service::KinesisVideo, "POST", "/describeSignalingChannel", "", r#"{"ChannelName":"demo"}"#),
+    (Service::KinesisVideo, "POST", "/TagResource", "", r#"{"ResourceARN":"a","Tags":[{"Key":"k","Value":"v"}]}"#),
+    (Service::KinesisVideo, "POST", "/UntagResource", "", r#"{"ResourceARN":"a","TagKeyList":["k"]}"#),
+    (Service::KinesisVideo, "POST", "/ListTagsForResource", "", r#"{"ResourceARN":"a","NextToken":"1"}"#),
+    (
+        Service::KinesisVideo,
+        "POST",
+        "/getSignalingChannelEndpoint",
+        "",
+        r#"{"ChannelARN":"a","SingleMasterChannelEndpointConfiguration":{"Protocols":["HTTPS"],"Role":"VIEWER"}}"#,
+    ),
+    (Service::KinesisVideo, "POST", "/v1/get-ice-server-config", "", r#"{"ChannelARN":"a","Service":"TURN"}"#),
+    (Service::KinesisVideo, "POST", "/deleteSignalingChannel", "", r#"{"ChannelARN":"a"}"#),
     (Service::Lambda, "GET", "/2015-03-31/functions/demo", "", ""),
     (Service::Lambda, "GET", "/2015-03-31/functions?MaxItems=1&Marker=x", "", ""),
     (
