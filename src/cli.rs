@@ -39,7 +39,7 @@ pub(crate) use open::{CodeOptions, OpenOptions};
 pub(crate) use output::{OutputFormat, OutputOptions};
 pub(crate) use settings::{ConfigOptions, SettingsOptions};
 pub(crate) use shell::{CompletionsOptions, ManOptions};
-pub(crate) use turn::TurnOptions;
+pub(crate) use turn::{TurnOptions, TurnService, TurnServiceOptions};
 pub(crate) use values::StunChoice;
 
 /// The port of the local AWS, unless told otherwise.
@@ -272,6 +272,9 @@ pub(crate) struct TeardownOptions {
     /// Also delete objects in the stack's bucket that something else put there; otherwise teardown stops at them
     #[arg(long)]
     pub(crate) delete_foreign_objects: bool,
+
+    #[command(flatten)]
+    pub(crate) turn: TurnServiceOptions,
 }
 
 /// Which stack, and where.
@@ -418,6 +421,9 @@ pub(crate) struct PolicyOptions {
 
     #[command(flatten)]
     pub(crate) role: RoleOptions,
+
+    #[command(flatten)]
+    pub(crate) turn: TurnServiceOptions,
 
     /// Print who may take the role instead: the GitHub Actions of this repository, by OpenID Connect
     #[arg(long, value_name = "OWNER/NAME", value_parser = values::repository)]

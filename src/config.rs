@@ -15,7 +15,7 @@ use crate::naming::{ExistingRole, GatewayTemplate, Memory, RolePath, StackName, 
 
 pub use admission::{Admission, AllowedOrigin};
 pub(crate) use turn::{DEFAULT_TURN_LIFE, is_host_and_port};
-pub use turn::{SecretSource, TurnServers, TurnUrl};
+pub use turn::{SecretSource, Turn, TurnServers, TurnUrl};
 
 /// The only numbers of days that CloudWatch Logs accepts.
 pub(crate) const LOG_RETENTION_DAYS: [i32; 22] =
@@ -39,7 +39,7 @@ pub struct Config {
     /// What the page uses to find a path between two networks.
     pub ice_servers: Vec<IceServer>,
     /// What carries calls for which there is no path.
-    pub turn: Option<TurnServers>,
+    pub turn: Option<Turn>,
     /// Who may connect to the relay.
     pub admission: Admission,
     /// Limits of the stage.

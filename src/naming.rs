@@ -5,6 +5,7 @@ mod account;
 mod existing_role;
 mod partition;
 mod patterns;
+mod relay_services;
 mod role_path;
 mod stack_name;
 mod stage_name;
@@ -19,8 +20,6 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 use url::Url;
-
-use crate::config::SecretSource;
 
 pub(crate) use account::Principal;
 pub use existing_role::ExistingRole;
@@ -201,6 +200,11 @@ impl Names {
         format!("webrtc-aws-{}-{}", self.stack, self.region)
     }
 
+    /// The channel that TURN servers are for.
+    pub(crate) fn signaling_channel(&self) -> String {
+        format!("webrtc-aws-{}", self.stack)
+    }
+
     /// The role's inline policy.
     pub(crate) fn role_policy(&self) -> &'static str {
         "relay"
@@ -294,33 +298,6 @@ impl Names {
             Reach::Endpoint { gateway: Some(GatewayTemplate(template)), .. } => {
                 template.replace("{api}", api.as_str()).replace("{stage}", self.stage.as_str())
             }
-        }
-    }
-
-    /// What the relay reads a secret from. The Secrets Manager puts six characters behind a name that nobody
-    /// chooses; AWS's own policies match them like this.
-    pub(crate) fn secret_arn(&self, secret: &SecretSource) -> String {
-        let arn = |service| format!("arn:{}:{service}:{}:{}", self.partition, self.region, self.account);
-        match secret {
-            SecretSource::Parameter(name) => format!("{}:parameter/{}", arn("ssm"), name.trim_start_matches('/')),
-            SecretSource::Secret(id) if id.starts_with("arn:") => id.clone(),
-            SecretSource::Secret(name) => format!("{}:secret:{name}-??????", arn("secretsmanager")),
-        }
-    }
-
-    /// Where that is read: in the region that an ARN names, or the stack's.
-    pub(crate) fn secret_endpoint(&self, secret: &SecretSource) -> String {
-        let (service, region) = match secret {
-            SecretSource::Parameter(_) => ("ssm", None),
-            SecretSource::Secret(id) if id.starts_with("arn:") => ("secretsmanager", id.split(':').nth(3)),
-            SecretSource::Secret(_) => ("secretsmanager", None),
-        };
-        match &self.reach {
-            Reach::Aws => {
-                let region = region.unwrap_or(self.region.as_str());
-                format!("https://{service}.{region}.{}", self.partition.dns_suffix())
-            }
-            Reach::Endpoint { url, .. } => url.as_str().trim_end_matches('/').to_owned(),
         }
     }
 

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use crate::artifact::Artifact;
-use crate::config::Config;
+use crate::config::{Config, Tagging, Turn};
 use crate::engine::graph::Graph;
 use crate::engine::resource::Resource;
-use crate::naming::Names;
+use crate::naming::{Memory, Names};
 use crate::page::Page;
 use crate::resources::bucket::Bucket;
 use crate::resources::function::Function;
@@ -17,9 +17,10 @@ use crate::resources::permission::Permission;
 use crate::resources::role::Role;
 use crate::resources::role_policy::RolePolicy;
 use crate::resources::route::Route;
+use crate::resources::signaling_channel::SignalingChannel;
 use crate::resources::stage::Stage;
 use crate::resources::websocket_api::WebsocketApi;
-use crate::resources::{ROLE, ROLE_POLICY};
+use crate::resources::{ROLE, ROLE_POLICY, SIGNALING_CHANNEL};
 
 /// What goes into a stack besides its settings. Commands that deploy nothing have none of it.
 #[derive(Debug)]
@@ -40,7 +41,8 @@ impl Ingredients {
 /// The 1:1 stack.
 pub(crate) fn graph(config: &Config, names: &Arc<Names>, ingredients: Ingredients) -> Graph {
     let names = || Arc::clone(names);
-    let tagging = || config.tagging.clone();
+    let has_channel = config.turn == Some(Turn::SignalingChannel);
+    let tagging = || remembering(config.tagging.clone(), has_channel);
     let api: Arc<dyn Resource> = Arc::new(WebsocketApi { names: names(), tagging: tagging() });
     let integration: Arc<dyn Resource> = Arc::new(Integration { names: names() });
     let route: Arc<dyn Resource> = Arc::new(Route { admission: config.admission.clone() });
@@ -57,6 +59,7 @@ pub(crate) fn graph(config: &Config, names: &Arc<Names>, ingredients: Ingredient
         Arc::new(LogGroup { retention_days: config.relay.log_retention_days, tagging: tagging() }),
         Arc::new(Role { settings: config.role.clone(), tagging: tagging() }),
         api.clone(),
+        Arc::new(SignalingChannel { is_wanted: has_channel, tagging: tagging() }),
         Arc::new(RolePolicy { names: names(), turn: config.turn.clone(), admission: config.admission.clone() }),
         Arc::new(Function {
             names: names(),
@@ -76,18 +79,24 @@ pub(crate) fn graph(config: &Config, names: &Arc<Names>, ingredients: Ingredient
             tagging: tagging(),
         }),
     ]);
-    match config.role.existing {
-        Some(_) => graph.without([ROLE, ROLE_POLICY]),
-        None => graph,
+    let own_role = config.role.existing.is_some().then_some([ROLE, ROLE_POLICY]);
+    let channel = (!has_channel).then_some(SIGNALING_CHANNEL);
+    graph.without(own_role.into_iter().flatten().chain(channel))
+}
+
+/// What the stack's tags are to tell a run that is told nothing.
+fn remembering(mut tagging: Tagging, has_channel: bool) -> Tagging {
+    if has_channel {
+        tagging.remembers.insert(Memory::Turn, "kvs".to_owned());
     }
+    tagging
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::{
-        Admission, PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling, TurnServers,
-        default_ice_servers,
+        Admission, PageSource, RelaySettings, RoleSettings, Target, Throttling, TurnServers, default_ice_servers,
     };
     use crate::engine::context::Known;
     use crate::engine::resource::Address;
@@ -98,7 +107,7 @@ mod tests {
         sample_with(None, Admission::default())
     }
 
-    fn sample_with(turn: Option<TurnServers>, admission: Admission) -> Graph {
+    fn sample_with(turn: Option<Turn>, admission: Admission) -> Graph {
         let config = Config {
             stack: "demo".parse().unwrap(),
             stage: StageName::default(),
@@ -199,11 +208,45 @@ mod tests {
         ] {
             let urls = vec!["turn:turn.test".parse().unwrap()];
             let turn = TurnServers { urls, secret: source.parse().unwrap(), life_s: 600 };
-            let granted = granted(&sample_with(Some(turn), Admission::default()));
+            let granted = granted(&sample_with(Some(Turn::OwnServers(turn)), Admission::default()));
             let added = granted.iter().find(|it| !super::tests::granted(&sample()).contains(it)).unwrap();
             assert_eq!(granted.len(), 3);
             assert_eq!(added, &(format!("\"{action}\""), format!("\"{resource}\"")));
         }
+    }
+
+    #[test]
+    fn with_a_signalling_channel_the_role_may_ask_for_its_turn_servers_and_the_function_is_told_of_it() {
+        let graph = sample_with(Some(Turn::SignalingChannel), Admission::default());
+        let granted = granted(&graph);
+        let added = granted.iter().filter(|it| !super::tests::granted(&sample()).contains(it)).collect::<Vec<_>>();
+        let actions = "[\"kinesisvideo:GetIceServerConfig\",\"kinesisvideo:GetSignalingChannelEndpoint\"]";
+        let channel = "\"arn:aws:kinesisvideo:us-east-1:123456789012:channel/webrtc-aws-demo/*\"";
+        assert_eq!(added, [&(actions.to_owned(), channel.to_owned())]);
+        let function = graph.resources().iter().find(|it| it.address() == crate::resources::FUNCTION).unwrap();
+        let known = Known::default();
+        let arn = "arn:aws:kinesisvideo:us-east-1:123456789012:channel/webrtc-aws-demo/1700000000000";
+        known.signaling_channel.set(arn.to_owned());
+        let environment = function.desired(&known).unwrap()["environment"].clone();
+        assert_eq!(environment["TURN_CHANNEL_ARN"], arn);
+        assert_eq!(environment["TURN_CHANNEL_ENDPOINT"], "https://kinesisvideo.us-east-1.amazonaws.com");
+    }
+
+    #[tokio::test]
+    async fn a_channel_goes_before_all_that_remember_it_and_an_unwanted_one_when_nothing_uses_it() {
+        use crate::resources::{BUCKET, FUNCTION, LOG_GROUP, STAGE, WEBSOCKET_API};
+        let place = |order: &[Address], address| order.iter().position(|other| *other == address).unwrap();
+        let with = sample_with(Some(Turn::SignalingChannel), Admission::default());
+        for graph in [&sample(), &with] {
+            let deleted = order_of(&graph.delete_order(), graph).await;
+            for address in [BUCKET, LOG_GROUP, ROLE, WEBSOCKET_API, FUNCTION, STAGE] {
+                assert!(place(&deleted, SIGNALING_CHANNEL) < place(&deleted, address), "{address}: {deleted:?}");
+            }
+        }
+        let applied = order_of(&with.apply_order(), &with).await;
+        assert!(place(&applied, SIGNALING_CHANNEL) < place(&applied, FUNCTION));
+        let applied = order_of(&sample().apply_order(), &sample()).await;
+        assert!(place(&applied, SIGNALING_CHANNEL) > place(&applied, FUNCTION));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{PlaceOptions, RoleOptions};
+use super::{PlaceOptions, RoleOptions, TurnServiceOptions};
 use crate::artifact::Architecture;
 use crate::naming::StackName;
 
@@ -19,6 +19,9 @@ pub(crate) struct DoctorOptions {
 
     #[command(flatten)]
     pub(crate) role: RoleOptions,
+
+    #[command(flatten)]
+    pub(crate) turn: TurnServiceOptions,
 
     /// A finished relay, as for 'up'
     #[arg(long, value_name = "PATH")]

@@ -6,11 +6,11 @@ use jiff::Timestamp;
 
 use crate::cli::{
     AdmissionOptions, ContentOptions, LifeOptions, PlaceOptions, RoleOptions, StackOptions, StunChoice, TagOptions,
-    TurnOptions,
+    TurnOptions, TurnService, TurnServiceOptions,
 };
 use crate::config::{
     Admission, AllowedOrigin, Config, IceServer, PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling,
-    TurnServers, default_ice_servers,
+    Turn, TurnServers, default_ice_servers,
 };
 use crate::diagnostics::{Code, Diagnostic};
 use crate::naming::{RolePath, StackName, StageName, UserTag};
@@ -118,20 +118,30 @@ pub(super) fn target(place: &PlaceOptions) -> Target {
     }
 }
 
-/// On the command line each asks for the other; in the environment and in a file nothing does.
-fn turn(options: &TurnOptions) -> Result<Option<TurnServers>, Diagnostic> {
+/// Whose TURN servers a stack uses without running one.
+pub(super) fn turn_service(options: &TurnServiceOptions) -> Option<Turn> {
+    options.turn.map(|TurnService::Kvs| Turn::SignalingChannel)
+}
+
+/// On the command line each asks for the other or excludes it; in the environment and in a file nothing does.
+fn turn(options: &TurnOptions) -> Result<Option<Turn>, Diagnostic> {
+    let refused = |what: &str, way_out: &str| {
+        let hint = format!("{way_out}; 'webrtc-aws config' shows what is set where");
+        Err(Diagnostic::new(Code::InvalidInput, what, hint))
+    };
+    let together = "set --turn-url and --turn-secret-from together, or neither";
     let urls = options.turn_url.clone();
-    match options.turn_secret_from.clone() {
-        Some(secret) if !urls.is_empty() => Ok(Some(TurnServers { urls, secret, life_s: options.turn_life })),
-        None if urls.is_empty() => Ok(None),
-        secret => Err(Diagnostic::new(
-            Code::InvalidInput,
-            match secret {
-                Some(_) => "a secret for TURN servers is set, and no TURN server",
-                None => "TURN servers are set, and nothing that says where their secret is",
-            },
-            "set --turn-url and --turn-secret-from together, or neither; 'webrtc-aws config' shows what is set where",
-        )),
+    match (turn_service(&options.service), options.turn_secret_from.clone(), urls.is_empty()) {
+        (service, None, true) => Ok(service),
+        (None, Some(secret), false) => {
+            Ok(Some(Turn::OwnServers(TurnServers { urls, secret, life_s: options.turn_life })))
+        }
+        (None, Some(_), true) => refused("a secret for TURN servers is set, and no TURN server", together),
+        (None, None, false) => refused("TURN servers are set, and nothing that says where their secret is", together),
+        (Some(_), ..) => refused(
+            "the TURN servers of a service are set, and some of one's own",
+            "set --turn alone, or --turn-url and --turn-secret-from",
+        ),
     }
 }
 
@@ -205,6 +215,7 @@ mod tests {
     #[test]
     fn turn_servers_come_with_the_place_of_their_secret_or_not_at_all() {
         let options = |url: Option<&str>, secret: Option<&str>| TurnOptions {
+            service: TurnServiceOptions { turn: None },
             turn_url: url.map(|url| url.parse().unwrap()).into_iter().collect(),
             turn_secret_from: secret.map(|secret| secret.parse().unwrap()),
             turn_life: 600,
@@ -214,5 +225,10 @@ mod tests {
         assert!(turn(&options(url, secret)).unwrap().is_some());
         assert_eq!(turn(&options(url, None)).unwrap_err().code, Code::InvalidInput);
         assert_eq!(turn(&options(None, secret)).unwrap_err().code, Code::InvalidInput);
+        let of_aws = |options| TurnOptions { service: TurnServiceOptions { turn: Some(TurnService::Kvs) }, ..options };
+        assert_eq!(turn(&of_aws(options(None, None))).unwrap(), Some(Turn::SignalingChannel));
+        for own in [options(url, secret), options(url, None), options(None, secret)] {
+            assert_eq!(turn(&of_aws(own)).unwrap_err().code, Code::InvalidInput);
+        }
     }
 }

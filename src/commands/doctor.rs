@@ -13,7 +13,7 @@ use crate::artifact::{self, BuildRequest, Readiness};
 use crate::aws::account::{self, Account};
 use crate::aws::clients::{self, Clients};
 use crate::aws::proxy::Proxy;
-use crate::cli::DoctorOptions;
+use crate::cli::{DoctorOptions, TurnService};
 use crate::config::{RoleSettings, Target};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::doctor::{self, Finding, Subject, Verdict};
@@ -32,6 +32,7 @@ const ACCOUNT: Address = Address::new("account", "all");
 pub(super) struct Patient {
     pub(super) stack: StackName,
     pub(super) role: RoleSettings,
+    pub(super) turn: Option<TurnService>,
     /// As the command line has it.
     pub(super) region: Option<String>,
 }
@@ -42,6 +43,7 @@ pub(super) async fn run(options: &DoctorOptions, run: &Run) -> Result<Ending, Di
     let patient = Patient {
         stack: options.name.clone(),
         role: configure::role(&options.role)?,
+        turn: options.turn.turn,
         region: options.place.region.clone(),
     };
     let mut report = Report { run, problems: Vec::new() };
@@ -177,6 +179,7 @@ async fn ask_the_account(
         region: region.clone(),
         role_path: role_path.clone(),
         existing_role: patient.role.existing.clone(),
+        has_signaling_channel: patient.turn == Some(TurnService::Kvs),
     };
     let (stack, stage) = (patient.stack.clone(), StageName::default());
     let names = Arc::new(Names { stack, stage, partition, account: id, region, reach, role_path });
@@ -188,7 +191,8 @@ async fn ask_the_account(
     let boundary = patient.role.permissions_boundary.as_deref();
     let wanted = permissions::policy(&[Purpose::Up], &of, boundary);
     let role = patient.role.existing.as_ref().map(|role| format!(" --existing-role {role}")).unwrap_or_default();
-    let hint = format!("webrtc-aws policy {} --for up{role}", patient.stack);
+    let turn = patient.turn.map(|TurnService::Kvs| " --turn kvs").unwrap_or_default();
+    let hint = format!("webrtc-aws policy {} --for up{role}{turn}", patient.stack);
     report.tell(doctor::permissions(&context, &caller, &wanted, &hint).await);
 }
 

@@ -4,7 +4,7 @@
 use super::{Ending, Run, configure};
 use crate::aws::account::{self, Account};
 use crate::aws::clients::{self, Access, Clients};
-use crate::cli::PolicyOptions;
+use crate::cli::{PolicyOptions, TurnService};
 use crate::config::RoleSettings;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::events::{EndpointSource, Event, Phase, PolicyKind};
@@ -52,6 +52,7 @@ pub(super) async fn run(options: &PolicyOptions, run: &Run) -> Result<Ending, Di
 async fn patterns(options: &PolicyOptions, role: RoleSettings, run: &Run) -> Result<Patterns, Diagnostic> {
     let stacks = options.stacks.clone().unwrap_or_else(|| options.name.clone().into());
     let RoleSettings { path: role_path, existing: existing_role, .. } = role;
+    let has_signaling_channel = options.turn.turn == Some(TurnService::Kvs);
     let given = options.region.clone().map(Region);
     let access = Access {
         region: options.region.clone().filter(|region| region != ANY),
@@ -67,7 +68,7 @@ async fn patterns(options: &PolicyOptions, role: RoleSettings, run: &Run) -> Res
         };
         let partition = Partition::of_region(region.as_str());
         let account = AccountId(account.clone());
-        return Ok(Patterns { stacks, partition, account, region, role_path, existing_role });
+        return Ok(Patterns { stacks, partition, account, region, role_path, existing_role, has_signaling_channel });
     }
     run.events.emit(Event::Phase { phase: Phase::Identifying });
     let sdk = clients::load(&access).await?;
@@ -82,7 +83,7 @@ async fn patterns(options: &PolicyOptions, role: RoleSettings, run: &Run) -> Res
         decided: run.settings.decided(),
     });
     let region = given.unwrap_or(region);
-    Ok(Patterns { stacks, partition, account: id, region, role_path, existing_role })
+    Ok(Patterns { stacks, partition, account: id, region, role_path, existing_role, has_signaling_channel })
 }
 
 async fn configured_region(access: &Access) -> Result<Region, Diagnostic> {

@@ -132,7 +132,8 @@ impl<'run> Session<'run> {
 
     /// The same surroundings for a second look: ids that are gone must not be remembered.
     pub(super) fn fresh_context(&self) -> Context {
-        Context { known: Arc::new(Known::default()), ..self.context.clone() }
+        let remembered = self.context.known.remembered.taken_along();
+        Context { known: Arc::new(Known { remembered, ..Known::default() }), ..self.context.clone() }
     }
 
     /// The stack and where it is: somebody who looks in the wrong region should see it.

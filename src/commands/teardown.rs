@@ -10,6 +10,7 @@ use super::place;
 use super::session::{Session, Survey};
 use super::{Ending, Run};
 use crate::cli::{OutputFormat, TeardownOptions};
+use crate::config::Config;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::apply::apply_absent;
 use crate::engine::graph::Graph;
@@ -17,6 +18,7 @@ use crate::engine::observe::{Observations, observe};
 use crate::engine::plan::{Action, Goal, Plan, left_alone};
 use crate::engine::resource::Observed;
 use crate::events::{Event, Phase};
+use crate::naming::Memory;
 use crate::resources::objects::ForeignObjects;
 use crate::ui;
 
@@ -33,7 +35,7 @@ pub(super) async fn run(options: &TeardownOptions, output: OutputFormat, run: &R
             "pass --yes if you mean it",
         ));
     }
-    let config = configure::bare(&options.stack);
+    let config = Config { turn: configure::turn_service(&options.turn), ..configure::bare(&options.stack) };
     let place = place::existing(&config.target, run).await?;
     let session = Session::open(config, &place, run).await?;
     let foreign_objects = if options.delete_foreign_objects { ForeignObjects::Delete } else { ForeignObjects::Keep };
@@ -107,7 +109,11 @@ async fn nothing_is_left(session: &Session<'_>, graph: &Graph) -> Result<Observa
         None => Err(Diagnostic::new(
             Code::Leftover,
             format!("something is left of {}", session.whole()),
-            "run 'teardown' again; if it stays, somebody may be making it anew: another run, a pipeline",
+            format!(
+                "run 'teardown{}' again; if it stays, somebody may be making it anew: another run, a pipeline",
+                // What remembered it may be gone.
+                if session.context.known.remembered.values(Memory::Turn).is_empty() { "" } else { " --turn kvs" }
+            ),
         )
         .leaving(left.into_inner().unwrap_or_else(PoisonError::into_inner))),
     }

@@ -11,12 +11,12 @@ use super::verify::{self, PATIENCE_WITH_NEW, PATIENCE_WITH_OLD};
 use super::{Ending, Run};
 use crate::artifact::Artifact;
 use crate::cli::{CheckOptions, UpOptions};
-use crate::config::{Config, Target};
-use crate::diagnostics::Diagnostic;
+use crate::config::{Config, Target, Turn};
+use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::apply::apply_present;
 use crate::engine::plan::Goal;
 use crate::events::{Event, PageShown, Phase};
-use crate::local::{LocalAws, LogLine};
+use crate::local::{self, LocalAws, LogLine};
 use crate::page::Page;
 use crate::relay_log::LogEntry;
 use crate::resources::websocket_api;
@@ -76,6 +76,9 @@ pub(super) async fn run(options: &UpOptions, run: &Run) -> Ending {
         Ok(token) => token,
         Err(problem) => return problem.into(),
     };
+    if let Err(problem) = has_turn_servers(&config) {
+        return problem.into();
+    }
     match place::existing_or_started(&config.target, run).await {
         Ok((place, local)) => {
             let checks = Checks::of(&options.checks);
@@ -87,6 +90,19 @@ pub(super) async fn run(options: &UpOptions, run: &Run) -> Ending {
         }
         Err(problem) => problem.into(),
     }
+}
+
+/// Whether the local AWS will have TURN servers to grant, where the stack is to have some of AWS's.
+fn has_turn_servers(config: &Config) -> Result<(), Diagnostic> {
+    let needs_coturn = matches!(config.target, Target::Local { .. }) && config.turn == Some(Turn::SignalingChannel);
+    if !needs_coturn || local::has_turn_server() {
+        return Ok(());
+    }
+    Err(Diagnostic::new(
+        Code::LocalFailure,
+        "the local AWS has no TURN servers to grant: coturn is not installed here, no 'turnserver' is on the PATH",
+        "install it (Debian, Ubuntu: apt install coturn; macOS: brew install coturn), or leave out --turn",
+    ))
 }
 
 /// Deploys to the local AWS that this process started, and stays until a signal comes.

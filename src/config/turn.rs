@@ -5,6 +5,25 @@ use std::str::FromStr;
 
 use url::Url;
 
+/// What carries calls for which there is no direct path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// Servers of one's own.
+    OwnServers(TurnServers),
+    /// Those of Amazon Kinesis Video Streams, for which the stack has a signalling channel.
+    SignalingChannel,
+}
+
+impl Turn {
+    /// The secret that the relay shares with them, if it has to read one.
+    pub(crate) fn secret(&self) -> Option<&SecretSource> {
+        match self {
+            Self::OwnServers(servers) => Some(&servers.secret),
+            Self::SignalingChannel => None,
+        }
+    }
+}
+
 /// TURN servers that share a secret with the relay, as coturn's `use-auth-secret` has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TurnServers {

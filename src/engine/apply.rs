@@ -108,11 +108,13 @@ pub(crate) async fn apply_absent(
         let (standing, touched) = (&standing, &touched);
         async move {
             let address = resource.address();
-            if !standing.contains(&address) {
+            let context = context.of(address);
+            let stands = standing.contains(&address)
+                || resource.may_stand_unseen(&context.known) && is_ours(&resource.observe(&context).await?);
+            if !stands {
                 return Ok(());
             }
             touched.insert(address);
-            let context = context.of(address);
             reported(&context, address, Action::Delete, removed(graph, resource.as_ref(), &context)).await
         }
     })
@@ -169,8 +171,11 @@ impl Touched {
 
 /// What of the stack is there. What has its name and is not ours is no part of it: nobody may delete it.
 fn found_in(observations: &Observations) -> BTreeSet<Address> {
-    let ours = |observed: &Observed<Value>| matches!(observed, Observed::Owned(_) | Observed::Several(_));
-    observations.iter().filter(|(_, observed)| ours(observed)).map(|(address, _)| *address).collect()
+    observations.iter().filter(|(_, observed)| is_ours(observed)).map(|(address, _)| *address).collect()
+}
+
+fn is_ours(observed: &Observed<Value>) -> bool {
+    matches!(observed, Observed::Owned(_) | Observed::Several(_))
 }
 
 /// Acts on one resource until it is as wanted. After a lost answer, or when somebody else was quicker, it looks before it acts

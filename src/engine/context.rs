@@ -72,8 +72,12 @@ impl Remembered {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert((memory, value.to_owned()));
     }
 
+    /// The same for a look that is to find everything again but to forget nothing.
+    pub(crate) fn taken_along(&self) -> Self {
+        Self(Mutex::new(self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()))
+    }
+
     /// Every value of it, in order.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no kind of today is one that only some stacks have"))]
     pub(crate) fn values(&self, memory: Memory) -> Vec<String> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         all.iter().filter(|(which, _)| *which == memory).map(|(_, value)| value.clone()).collect()
@@ -95,6 +99,8 @@ pub(crate) struct Known {
     pub(crate) code: Slot<(String, String)>,
     /// The latest expiry that any part of the stack carries.
     pub(crate) expires: Slot<Expiry>,
+    /// The ARN of the signalling channel.
+    pub(crate) signaling_channel: Slot<String>,
     pub(crate) deployed: Slot<LastDeploy>,
     pub(crate) remembered: Remembered,
 }

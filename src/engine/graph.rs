@@ -56,7 +56,7 @@ impl Graph {
     pub(crate) fn apply_order(&self) -> Order {
         self.order(|resource| {
             if !self.is_wanted(resource.address()) {
-                return self.before_its_end(resource);
+                return self.users_of(resource.address()).chain(self.before_its_end(resource)).collect();
             }
             let before = resource.needs().into_iter().chain(resource.contained_in());
             before.filter(|address| self.is_wanted(*address)).collect()
@@ -66,6 +66,11 @@ impl Graph {
     /// Deleted after whatever it names and whatever it remembers, and, where AWS deletes it with its container, after that.
     pub(crate) fn delete_order(&self) -> Order {
         self.order(|resource| self.before_its_end(resource))
+    }
+
+    fn users_of(&self, address: Address) -> impl Iterator<Item = Address> {
+        let those = self.resources.iter().filter(move |resource| resource.needs().contains(&address));
+        those.map(|resource| resource.address())
     }
 
     fn before_its_end(&self, resource: &dyn Resource) -> Vec<Address> {

@@ -80,6 +80,12 @@ pub(crate) trait Kind: Send + Sync + 'static {
         Vec::new()
     }
 
+    /// Whether one look that does not find it is not enough before what remembers it is deleted: AWS may not show it yet, and nobody
+    /// could find it afterwards.
+    fn may_stand_unseen(&self, _known: &Known) -> bool {
+        false
+    }
+
     /// What is wanted. Ids that AWS has yet to assign come from `known`.
     fn desired(&self, known: &Known) -> Self::Spec;
 
@@ -109,6 +115,7 @@ pub(crate) trait Resource: Send + Sync {
     fn contained_in(&self) -> Option<Address>;
     fn deleted_after(&self) -> Vec<Address>;
     fn remembered_by(&self) -> Vec<Address>;
+    fn may_stand_unseen(&self, known: &Known) -> bool;
     fn desired(&self, known: &Known) -> Result<Value, Diagnostic>;
     async fn observe(&self, context: &Context) -> Result<Observed<Value>, Diagnostic>;
     async fn create(&self, context: &Context, desired: &Value) -> Result<(), Diagnostic>;
@@ -146,6 +153,10 @@ impl<K: Kind> Resource for K {
 
     fn remembered_by(&self) -> Vec<Address> {
         Kind::remembered_by(self)
+    }
+
+    fn may_stand_unseen(&self, known: &Known) -> bool {
+        Kind::may_stand_unseen(self, known)
     }
 
     fn desired(&self, known: &Known) -> Result<Value, Diagnostic> {

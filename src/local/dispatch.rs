@@ -283,6 +283,7 @@ async fn handle(world: &Arc<World>, call: &Call) -> Answer {
 async fn served(world: &Arc<World>, call: &Call) -> Answer {
     // Before anything else happens: what it may do depends on what is there when it is due.
     logs::flush(world);
+    kinesis_video::flush(world);
     match call.service {
         Service::S3 => s3::handle(world, call).await,
         Service::Iam => iam::handle(world, call).await,

@@ -71,6 +71,8 @@ pub(crate) struct Patterns {
     pub(crate) role_path: RolePath,
     /// The role that the relay runs under, if it is none of the stacks' own.
     pub(crate) existing_role: Option<ExistingRole>,
+    /// Their TURN servers are those of a signalling channel.
+    pub(crate) has_signaling_channel: bool,
 }
 
 impl Patterns {
@@ -130,6 +132,11 @@ impl Patterns {
 
     pub(crate) fn function(&self) -> String {
         format!("{}:function:webrtc-aws-{}", self.regional("lambda"), self.stacks)
+    }
+
+    /// The channels of this name, whenever they were made.
+    pub(crate) fn signaling_channels(&self) -> String {
+        format!("{}:channel/webrtc-aws-{}/{ANY}", self.regional("kinesisvideo"), self.stacks)
     }
 
     pub(crate) fn log_group(&self) -> String {
@@ -200,11 +207,13 @@ mod tests {
                 region: Region(open("eu-west-1")),
                 role_path: names.role_path.clone(),
                 existing_role: None,
+                has_signaling_channel: false,
             };
             for (pattern, name) in [
                 (patterns.bucket(), names.bucket_arn()),
                 (patterns.role(), names.role_arn()),
                 (patterns.function(), names.function_arn()),
+                (patterns.signaling_channels(), names.signaling_channel_arns()),
                 (patterns.log_group(), names.log_group_arn()),
                 (patterns.relay_role(), names.role_arn()),
             ] {

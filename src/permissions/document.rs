@@ -84,6 +84,7 @@ pub(crate) fn policy(purposes: &[Purpose], of: &Patterns, boundary: Option<&str>
             When::WithBoundary => boundary.is_some(),
             When::WithOwnRole => of.existing_role.is_none(),
             When::WithExistingRole => of.existing_role.is_some(),
+            When::WithSignalingChannel => of.has_signaling_channel,
         };
         wanted && permission.purposes.iter().any(|needed| purposes.iter().any(|purpose| purpose.includes(*needed)))
     };
@@ -153,6 +154,7 @@ mod tests {
             region: Region(region.into()),
             role_path: "/team/of/people/".parse().unwrap(),
             existing_role: None,
+            has_signaling_channel: false,
         }
     }
 

@@ -7,7 +7,7 @@ mod table;
 
 pub(crate) use denial::missing;
 pub(crate) use document::{Document, MANAGED_POLICY_LIMIT, Question, github_trust, policy};
-pub(crate) use relay::{relay, relay_statements};
+pub(crate) use relay::{relay, relay_statements, turn_servers_statement};
 #[cfg(test)]
 pub(crate) use table::{LEFT_OUT, TABLE};
 
@@ -63,6 +63,7 @@ enum When {
     /// The relay runs under a role of the stack's own.
     WithOwnRole,
     WithExistingRole,
+    WithSignalingChannel,
 }
 
 /// A set of resources, with the conditions under which actions on them are allowed: one statement of a document each.
@@ -79,6 +80,8 @@ pub(crate) enum Scope {
     ExistingRole,
     /// The role, as something that Lambda is given.
     PassedRole,
+    /// The channel that TURN servers are for, whenever it was made.
+    SignalingChannel,
     Function,
     /// All functions: a list has no narrower resource.
     Functions,
@@ -125,6 +128,7 @@ impl Scope {
             Self::RoleRights => "RoleRights",
             Self::ExistingRole => "ReadExistingRole",
             Self::PassedRole => "PassRoleToLambda",
+            Self::SignalingChannel => "SignalingChannel",
             Self::Function => "Function",
             Self::Functions => "ListFunctions",
             Self::LogGroupTags => "LogGroupTags",
@@ -155,6 +159,7 @@ impl Scope {
             Self::Role | Self::RoleRights => vec![of.role()],
             Self::PassedRole | Self::ExistingRole => vec![of.relay_role()],
             Self::RoleByName => of.role_by_name(),
+            Self::SignalingChannel => vec![of.signaling_channels()],
             Self::Function => vec![of.function()],
             Self::LogGroupTags => vec![of.log_group()],
             Self::LogGroup => vec![format!("{}:*", of.log_group())],

@@ -4,7 +4,7 @@
 use super::Scope::{
     self, AccountSettings, Api, ApiList, ApiParts, ApiTagging, ApiTags, Apis, Bucket, Caller, ExistingRole, Function,
     Functions, ListedRole, LogGroup, LogGroupTags, LogGroups, NewApi, NewApiParts, Objects, OtherRegions, PassedRole,
-    Role, RoleByName, RoleInAnyRegion, RoleRights, SuperfluousApiParts,
+    Role, RoleByName, RoleInAnyRegion, RoleRights, SignalingChannel, SuperfluousApiParts,
 };
 use super::{Permission, Purpose, When};
 
@@ -41,6 +41,11 @@ const fn own_role(
     calls: &'static [&'static str],
 ) -> Permission {
     Permission { when: When::WithOwnRole, ..row(scope, action, purposes, calls) }
+}
+
+/// About a stack's signalling channel.
+const fn channel(action: &'static str, purposes: &'static [Purpose], calls: &'static [&'static str]) -> Permission {
+    Permission { when: When::WithSignalingChannel, ..row(SignalingChannel, action, purposes, calls) }
 }
 
 /// Everything that the product may have to do, by scope.
@@ -93,6 +98,12 @@ pub(crate) const TABLE: &[Permission] = &[
         ..row(RoleRights, "iam:PutRolePermissionsBoundary", UP, &["iam:PutRolePermissionsBoundary"])
     },
     row(PassedRole, "iam:PassRole", UP, &["lambda:CreateFunction", "lambda:UpdateFunctionConfiguration"]),
+    channel("kinesisvideo:DescribeSignalingChannel", EVERYBODY, &["kinesisvideo:DescribeSignalingChannel"]),
+    channel("kinesisvideo:ListTagsForResource", EVERYBODY, &["kinesisvideo:ListTagsForResource"]),
+    channel("kinesisvideo:CreateSignalingChannel", UP, &["kinesisvideo:CreateSignalingChannel"]),
+    channel("kinesisvideo:TagResource", UP, &["kinesisvideo:CreateSignalingChannel", "kinesisvideo:TagResource"]),
+    // In `up`, only where the settings ask for it no more.
+    channel("kinesisvideo:DeleteSignalingChannel", WRITERS, &["kinesisvideo:DeleteSignalingChannel"]),
     row(Function, "lambda:GetFunction", EVERYBODY, &["lambda:GetFunction"]),
     // Without it GetFunction leaves the tags out.
     row(Function, "lambda:ListTags", EVERYBODY_AND_LIST, &["lambda:GetFunction", "lambda:ListTags"]),

@@ -12,10 +12,10 @@ use aws_sdk_lambda::types::{
 use serde::{Deserialize, Serialize};
 
 use super::tagging::{self, Tags};
-use super::{Doing, FUNCTION, LOG_GROUP, ROLE, WEBSOCKET_API};
+use super::{Doing, FUNCTION, LOG_GROUP, ROLE, SIGNALING_CHANNEL, WEBSOCKET_API};
 use crate::artifact::Artifact;
 use crate::aws::failure::AwsFailure;
-use crate::config::{Admission, RelaySettings, Tagging, TurnServers, TurnUrl};
+use crate::config::{Admission, RelaySettings, Tagging, Turn, TurnServers, TurnUrl};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation, RelayRole, UNKNOWN_ID};
 use crate::engine::diff::Change;
@@ -35,7 +35,7 @@ const SETTLE_DEADLINE: Duration = Duration::from_secs(120);
 pub(crate) struct Function {
     pub(crate) names: Arc<Names>,
     pub(crate) settings: RelaySettings,
-    pub(crate) turn: Option<TurnServers>,
+    pub(crate) turn: Option<Turn>,
     pub(crate) admission: Admission,
     /// `None` where no code is at hand: then the code that is there is taken as wanted.
     pub(crate) code: Option<Artifact>,
@@ -92,16 +92,27 @@ const DELETING: &str = "Deleting";
 
 impl Function {
     /// Of a secret only the name: anybody who may look at the function sees this.
-    fn environment(&self, endpoint: String) -> BTreeMap<String, String> {
+    fn environment(&self, known: &Known) -> BTreeMap<String, String> {
+        let endpoint = self.names.connections_endpoint(&known.api_or_placeholder());
         let mut variables = BTreeMap::from([(ENDPOINT_VARIABLE.to_owned(), endpoint)]);
-        if let Some(TurnServers { urls, secret, life_s }) = &self.turn {
-            let urls: Vec<&str> = urls.iter().map(TurnUrl::as_str).collect();
-            variables.extend([
-                ("TURN_URLS".to_owned(), urls.join(" ")),
-                ("TURN_SECRET_FROM".to_owned(), secret.to_string()),
-                ("TURN_SECRET_ENDPOINT".to_owned(), self.names.secret_endpoint(secret)),
-                ("TURN_LIFE_SECONDS".to_owned(), life_s.to_string()),
-            ]);
+        match &self.turn {
+            None => {}
+            Some(Turn::OwnServers(TurnServers { urls, secret, life_s })) => {
+                let urls: Vec<&str> = urls.iter().map(TurnUrl::as_str).collect();
+                variables.extend([
+                    ("TURN_URLS".to_owned(), urls.join(" ")),
+                    ("TURN_SECRET_FROM".to_owned(), secret.to_string()),
+                    ("TURN_SECRET_ENDPOINT".to_owned(), self.names.secret_endpoint(secret)),
+                    ("TURN_LIFE_SECONDS".to_owned(), life_s.to_string()),
+                ]);
+            }
+            Some(Turn::SignalingChannel) => {
+                let channel = known.signaling_channel.get().unwrap_or_else(|| UNKNOWN_ID.to_owned());
+                variables.extend([
+                    ("TURN_CHANNEL_ARN".to_owned(), channel),
+                    ("TURN_CHANNEL_ENDPOINT".to_owned(), self.names.signaling_channel_endpoint()),
+                ]);
+            }
         }
         let origins = self.admission.origins(&self.names.page_origin());
         if !origins.is_empty() {
@@ -268,7 +279,7 @@ impl Kind for Function {
 
     /// The log group first: a line that comes before it is lost. The API because its id is in the environment.
     fn needs(&self) -> Vec<Address> {
-        vec![ROLE, LOG_GROUP, WEBSOCKET_API]
+        vec![ROLE, LOG_GROUP, WEBSOCKET_API, SIGNALING_CHANNEL]
     }
 
     fn deleted_after(&self) -> Vec<Address> {
@@ -276,7 +287,6 @@ impl Kind for Function {
     }
 
     fn desired(&self, known: &Known) -> Spec {
-        let endpoint = self.names.connections_endpoint(&known.api_or_placeholder());
         let (architecture, code_sha256) = match &self.code {
             Some(artifact) => (artifact.architecture.to_string(), artifact.sha256_base64.clone()),
             None => known.code.get().unwrap_or_default(),
@@ -294,7 +304,7 @@ impl Kind for Function {
             code_sha256,
             memory_mb: self.settings.memory_mb,
             timeout_s: self.settings.timeout_s,
-            environment: self.environment(endpoint),
+            environment: self.environment(known),
             switched_off: false,
             state: Readiness::Ready,
             tags: self.tagging.wanted(known),

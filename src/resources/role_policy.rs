@@ -1,5 +1,5 @@
-//! What the relay may do: post to connections of this stage, write to its own log group, and read the secret of its TURN servers and
-//! the token of those who may connect, if there are any. Nothing else.
+//! What the relay may do: post to connections of this stage, write to its own log group, ask for TURN servers or read the secret of
+//! some, and read the token of those who may connect, if there are any. Nothing else.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 
 use super::{Doing, FUNCTION, ROLE, ROLE_POLICY, WEBSOCKET_API, policy_document};
-use crate::config::{Admission, SecretSource, TurnServers};
+use crate::config::{Admission, SecretSource, Turn};
 use crate::diagnostics::Diagnostic;
 use crate::engine::context::{Absence, Context, Known, Operation};
 use crate::engine::diff::Change;
@@ -19,7 +19,7 @@ use crate::permissions;
 #[derive(Debug)]
 pub(crate) struct RolePolicy {
     pub(crate) names: Arc<Names>,
-    pub(crate) turn: Option<TurnServers>,
+    pub(crate) turn: Option<Turn>,
     pub(crate) admission: Admission,
 }
 
@@ -85,7 +85,11 @@ impl Kind for RolePolicy {
         let connections = self.names.connections_arn(&known.api_or_placeholder());
         let relay = permissions::relay_statements(connections, &self.names.log_group_arn());
         let mut statements: Vec<Value> = relay.iter().map(|statement| json!(statement)).collect();
-        let turn_secret = self.turn.as_ref().map(|turn| ("ReadTurnSecret", &turn.secret));
+        if self.turn == Some(Turn::SignalingChannel) {
+            let turn_servers = permissions::turn_servers_statement(self.names.signaling_channel_arns());
+            statements.push(json!(turn_servers));
+        }
+        let turn_secret = self.turn.as_ref().and_then(Turn::secret).map(|secret| ("ReadTurnSecret", secret));
         let join_token = self.admission.token.as_ref().map(|token| ("ReadJoinToken", token));
         statements.extend(turn_secret.into_iter().chain(join_token).map(|(id, secret)| self.reading(id, secret)));
         let document = json!({ "Version": "2012-10-17", "Statement": statements });

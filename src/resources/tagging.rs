@@ -58,6 +58,11 @@ pub(super) fn missing(observed: &Tags, desired: &Tags) -> HashMap<String, String
     desired.iter().filter(differs).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
+/// What an SDK takes as a list, in the same order each time.
+pub(super) fn sorted(tags: HashMap<String, String>) -> Tags {
+    tags.into_iter().collect()
+}
+
 /// Puts tags on an API or a stage.
 pub(super) async fn tag_in_api_gateway(
     context: &Context,

@@ -77,6 +77,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     aws_setting("profile", PROFILE),
     setting("client", Kind::Directory),
     setting("stun", Kind::List),
+    setting("turn", Kind::Text),
     setting("turn-url", Kind::List),
     setting("turn-secret-from", Kind::SecretSource),
     setting("turn-life", Kind::WholeNumber),

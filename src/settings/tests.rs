@@ -215,6 +215,7 @@ fn limits(key: &str) -> Value {
             json!({ "minItems": 1, "items": { "type": "string", "pattern": "^(none|stuns?:[A-Za-z0-9._:\\[\\]-]+)$" } })
         }
         "turn-url" => json!({ "minItems": 1, "items": { "type": "string", "pattern": "^turns?:" } }),
+        "turn" => json!({ "enum": ["kvs"] }),
         "turn-secret-from" | "join-token-from" => json!({ "pattern": "^(ssm|secretsmanager):." }),
         "allowed-origins" => {
             json!({ "minItems": 1, "items": { "type": "string", "pattern": "^(self|https?://[A-Za-z0-9._:\\[\\]-]+/?)$" } })
@@ -302,6 +303,7 @@ fn example_value(key: &str) -> &'static str {
         "region" => "\"eu-central-1\"",
         "profile" => "\"work\"",
         "client" => "\"page\"",
+        "turn" => "\"kvs\"",
         "turn-url" => "[\"turn:turn.example.org:3478?transport=udp\"]",
         "turn-secret-from" => "\"ssm:/turn/secret\"",
         "existing-role" => "\"team-relay\"",

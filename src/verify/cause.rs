@@ -71,12 +71,10 @@ impl Advice<'_> {
         let again = "then run 'webrtc-aws verify' again: a new permission needs seconds, now and then minutes";
         match symptom {
             Symptom::NoTurn(_) => (
+                format!("the relay gets no credentials for its TURN servers with the role {role}"),
                 format!(
-                    "the relay cannot read the secret of its TURN servers with the role {role}, or the secret is not there"
-                ),
-                format!(
-                    "have the role's owner permit ssm:GetParameter or secretsmanager:GetSecretValue on what --turn-secret-from names; \
-                     the log group {} says what AWS answered; {again}",
+                    "have the role's owner permit ssm:GetParameter or secretsmanager:GetSecretValue on what --turn-secret-from names, or \
+                     what 'webrtc-aws policy --for relay --turn kvs' prints; the log group {} says what AWS answered; {again}",
                     self.outputs.log_group
                 ),
             ),
@@ -170,8 +168,8 @@ impl Advice<'_> {
                 _ => ("the relay could not do what it was asked".to_owned(), format!("{log}; {again}")),
             },
             Symptom::NoTurn(_) => (
-                "the relay cannot read the secret of its TURN servers: it is not there, or encrypted with a key whose policy does not \
-                 let the relay's role decrypt"
+                "the relay gets no credentials for its TURN servers: their secret is not there, or encrypted with a key whose policy \
+                 does not let the relay's role decrypt; or AWS grants none for the signalling channel of --turn kvs"
                     .to_owned(),
                 format!("{log}, which says what AWS answered; put the secret where --turn-secret-from says; {again}"),
             ),

@@ -140,7 +140,7 @@ const NOT_PERMITTED: &[Suspect] = &[
 /// With which options the stack was deployed is not known here, so that what differs from the plain ones tells nothing.
 const NO_TURN: &[Suspect] = &[Suspect {
     address: ROLE_POLICY,
-    missing: "the relay's role has no inline policy that permits reading the secret of the TURN servers",
+    missing: "the relay's role has no inline policy that permits getting credentials for the TURN servers",
     drifted: &[],
 }];
 

@@ -28,8 +28,8 @@ const NOTE_CREDENTIALS: &str = "
         setConfiguration(configuration) { super.setConfiguration(configuration); note(configuration); }
     };";
 
-/// Calls back with the types of the two candidates in use, and the port of ours on the TURN server, as soon as that is another one
-/// than before.
+/// Calls back with the types of the two candidates in use, the port of ours on the TURN server, and how we reach that, as soon as the
+/// port is another one than before.
 const PATH: &str = "
     const [before, done] = arguments;
     const look = () => latestPeer().getStats().then((stats) => {
@@ -37,24 +37,34 @@ const PATH: &str = "
         const pair = stats.get(transport.selectedCandidatePairId);
         const [ours, theirs] = [stats.get(pair.localCandidateId), stats.get(pair.remoteCandidateId)];
         if (ours.port === before) setTimeout(look, 50);
-        else done([ours.candidateType, theirs.candidateType, ours.port]);
+        else done([ours.candidateType, theirs.candidateType, ours.port, ours.relayProtocol]);
     });
     look();";
 
-/// A local AWS that keeps the secret, with a stack in it that knows the TURN server.
+/// A stack that knows a TURN server.
 struct Place {
     stack: Deployment,
-    _aws: Deployment,
+    /// The local AWS that keeps the secret.
+    _aws: Option<Deployment>,
 }
 
 impl Place {
+    /// Those that AWS grants.
+    fn with_servers_of_aws() -> Outcome<Self> {
+        let stack = Deployment::start(&["--port", "0", "--stun", "none", "--turn", "kvs"])?;
+        Ok(Self { stack, _aws: None })
+    }
+
     fn with(server: &TurnServer, life: &str) -> Outcome<Self> {
+        Self::with_url(&server.url("udp"), life)
+    }
+
+    fn with_url(url: &str, life: &str) -> Outcome<Self> {
         let aws = Deployment::local_aws()?;
         aws.keep_secret("/turn/secret", SECRET)?;
-        let url = server.url();
-        let turn = ["--turn-url", &url, "--turn-secret-from", "ssm:/turn/secret", "--turn-life", life];
+        let turn = ["--turn-url", url, "--turn-secret-from", "ssm:/turn/secret", "--turn-life", life];
         let stack = aws.deploy(&[&["--stun", "none"][..], &turn].concat())?;
-        Ok(Self { stack, _aws: aws })
+        Ok(Self { stack, _aws: Some(aws) })
     }
 
     /// A page whose address the other one must not learn.
@@ -75,11 +85,15 @@ impl Place {
     }
 }
 
-/// The port of ours on the TURN server, over which the call goes, if it is another one than before.
-async fn relayed_port(page: &Page, before: &Value) -> Outcome<Value> {
+/// The port of ours on the TURN server, over which the call goes, and how it is reached, if the port is another one than before.
+async fn relayed(page: &Page, before: &Value) -> Outcome<(Value, Value)> {
     let path = page.evaluate_later(PATH, vec![before.clone()]).await?;
     assert_eq!((&path[0], &path[1]), (&"relay".into(), &"relay".into()), "{path}");
-    Ok(path[2].clone())
+    Ok((path[2].clone(), path[3].clone()))
+}
+
+async fn relayed_port(page: &Page, before: &Value) -> Outcome<Value> {
+    Ok(relayed(page, before).await?.0)
 }
 
 #[tokio::test]
@@ -99,6 +113,31 @@ async fn a_call_without_a_direct_path_goes_over_the_turn_server_and_moves_to_new
         page.wait_for_decoded_frames(FRAMES).await?;
         // Off the allocation that it began with.
         relayed_port(page, before).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn where_only_tcp_leaves_the_network_a_call_goes_over_the_turn_server_all_the_same() -> Outcome {
+    let server = TurnServer::start()?;
+    let place = Place::with_url(&server.url("tcp"), LONG)?;
+    let (one, other) = place.connected().await?;
+    for page in [&one, &other] {
+        assert_eq!(relayed(page, &Value::Null).await?.1, "tcp");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_call_goes_over_the_turn_servers_that_aws_grants() -> Outcome {
+    let place = Place::with_servers_of_aws()?;
+    let (one, other) = place.connected().await?;
+    for page in [&one, &other] {
+        relayed(page, &Value::Null).await?;
+        // Nobody outside learns from the name to whom it belongs.
+        let usernames = page.evaluate("return window.usernames", vec![]).await?;
+        let id = page.value("localConnectionId").await?;
+        assert!(usernames[0].as_str().is_some_and(|name| !name.contains(&id)), "{usernames}");
     }
     Ok(())
 }

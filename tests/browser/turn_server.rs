@@ -29,8 +29,8 @@ impl TurnServer {
         Ok(server)
     }
 
-    pub(crate) fn url(&self) -> String {
-        format!("turn:127.0.0.1:{}?transport=udp", self.port)
+    pub(crate) fn url(&self, transport: &str) -> String {
+        format!("turn:127.0.0.1:{}?transport={transport}", self.port)
     }
 
     /// Starts it, again after `kill`, at the same place.

@@ -61,7 +61,7 @@ impl std::fmt::Display for Case {
 }
 
 async fn run(command: Command, rig: &Rig) -> Result<(), Diagnostic> {
-    let result = if command == Command::Teardown { rig.teardown().await } else { rig.up().await };
+    let result = if command.is_teardown() { rig.teardown().await } else { rig.up().await };
     result.map(drop)
 }
 
@@ -145,18 +145,18 @@ fn failures(case: &Case, reference: &Value) -> Vec<String> {
         let first = struck(case, &rig).await;
         match &first {
             Err(problem) => failures.extend(unclear(case, problem)),
-            Ok(()) if case.command == Command::Teardown && rig.snapshot() != empty => {
+            Ok(()) if case.command.is_teardown() && rig.snapshot() != empty => {
                 failures.push("teardown says that nothing is left".to_owned());
             }
             // It may end well without an answer: what it wanted may have been there all along.
-            Ok(()) if case.command != Command::Teardown && shape::of(&rig.snapshot()) != *reference => {
+            Ok(()) if !case.command.is_teardown() && shape::of(&rig.snapshot()) != *reference => {
                 failures.push("the run ended well, and not with what was wanted".to_owned());
             }
             Ok(()) => {}
         }
         let apis = shape::apis(&rig.snapshot());
         let url = stood.first().filter(|api| apis.contains(api)).or(apis.first()).cloned();
-        if case.command != Command::Teardown {
+        if !case.command.is_teardown() {
             if stood.first().is_some_and(|api| !apis.contains(api)) {
                 failures.push("the API that stood is gone".to_owned());
             }

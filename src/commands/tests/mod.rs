@@ -21,6 +21,7 @@ mod pairs;
 mod permissions;
 mod rig;
 mod shape;
+mod signaling_channel;
 mod states;
 mod sweep;
 mod table;

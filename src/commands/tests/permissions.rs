@@ -48,7 +48,8 @@ enum Scenario {
     SweepOfRemnants,
 }
 
-/// Whether the account demands a permissions boundary and a path of every role, or lets nobody make any.
+/// Whether the account demands a permissions boundary and a path of every role, while the stack has a signalling channel, or lets
+/// nobody make roles.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Account {
     Plain,
@@ -102,6 +103,7 @@ impl Scenario {
             rig.want_the_existing_role();
         }
         if account == Account::Demanding {
+            rig.want_a_signaling_channel();
             rig.config.role.path = "/team/".parse().unwrap();
             let starts_without = self == Self::UpThatRepairsEverything;
             rig.config.role.permissions_boundary = (!starts_without).then(|| BOUNDARY.to_owned());
@@ -201,6 +203,7 @@ fn patterns(account: Account) -> Patterns {
         region: Region("us-east-1".into()),
         role_path: path.parse().unwrap(),
         existing_role: (account == Account::WithoutNewRoles).then(|| EXISTING_ROLE.parse().unwrap()),
+        has_signaling_channel: account == Account::Demanding,
     }
 }
 

@@ -21,7 +21,7 @@ use super::shape;
 use crate::artifact::{Architecture, Artifact};
 use crate::aws::clients::{Access, Clients};
 use crate::config::{
-    Admission, Config, PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling, TurnServers,
+    Admission, Config, PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling, Turn, TurnServers,
 };
 use crate::diagnostics::Diagnostic;
 use crate::engine::plan::{Action, Goal};
@@ -111,6 +111,10 @@ impl Rig {
         self.config.role.existing = Some(EXISTING_ROLE.parse().unwrap());
     }
 
+    pub(super) fn want_a_signaling_channel(&mut self) {
+        self.config.turn = Some(Turn::SignalingChannel);
+    }
+
     /// Other settings, another page, another relay.
     pub(super) fn want_something_else(&mut self) {
         self.page = page("two");
@@ -123,11 +127,11 @@ impl Rig {
             expires: Some("2100-02-01T00:00:00Z".parse().unwrap()),
             ..Tagging::default()
         };
-        self.config.turn = Some(TurnServers {
+        self.config.turn = Some(Turn::OwnServers(TurnServers {
             urls: vec!["turn:turn.test".parse().unwrap()],
             secret: "ssm:/turn/secret".parse().unwrap(),
             life_s: 600,
-        });
+        }));
         self.config.admission = Admission {
             origins: vec!["self".parse().unwrap(), "https://app.test".parse().unwrap()],
             token: Some("secretsmanager:join".parse().unwrap()),
@@ -293,9 +297,13 @@ impl Rig {
     }
 
     pub(super) async fn teardown(&self) -> Result<Ending, Diagnostic> {
+        self.teardown_told(None).await
+    }
+
+    pub(super) async fn teardown_told(&self, turn: Option<Turn>) -> Result<Ending, Diagnostic> {
         let run = Run::new(Events::discarded(), Settings::default());
         // It is not told under which role the relay runs.
-        let config = Config { role: RoleSettings::default(), ..self.config.clone() };
+        let config = Config { role: RoleSettings::default(), turn, ..self.config.clone() };
         let session = self.ground(&run).await?.session(config, &run);
         let mut ending = teardown::remove(&session, ForeignObjects::Keep, false).await?;
         ending.problem.take().map_or(Ok(ending), Err)

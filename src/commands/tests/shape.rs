@@ -67,7 +67,8 @@ fn collect(value: &Value, ids: &mut Vec<(String, String)>) {
             for (name, value) in fields {
                 match value.as_str() {
                     Some(id)
-                        if (is_id(name) || id.starts_with(ROLE_ID)) && !ids.iter().any(|(_, known)| known == id) =>
+                        if (is_id(name) || id.starts_with(ROLE_ID) || id.starts_with(CHANNEL))
+                            && !ids.iter().any(|(_, known)| known == id) =>
                     {
                         let number = ids.iter().filter(|(known, _)| known.starts_with(&format!("<{name} "))).count();
                         ids.push((format!("<{name} {number}>"), id.to_owned()));
@@ -80,6 +81,9 @@ fn collect(value: &Value, ids: &mut Vec<(String, String)>) {
         _ => {}
     }
 }
+
+/// How the ARN of a channel begins, which ends in the time of its creation.
+const CHANNEL: &str = "arn:aws:kinesisvideo:";
 
 /// How the unique id of a role begins.
 const ROLE_ID: &str = "AROA";

@@ -46,11 +46,11 @@ impl Table {
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let titles = ["cases", "at once", "converged", "leaked", "URL changed", "not struck"];
-        write!(f, "{:<25}{:<10}{:<22}", "command", "then", "fault")?;
+        write!(f, "{:<31}{:<10}{:<22}", "command", "then", "fault")?;
         titles.iter().try_for_each(|title| write!(f, "{title:>12}"))?;
         let mut line = |(command, after, trouble): (String, String, String), row: &Row| {
             let Row { cases, at_once, converged, leaked, url_changed, not_struck } = row;
-            write!(f, "\n{command:<25}{after:<10}{trouble:<22}")?;
+            write!(f, "\n{command:<31}{after:<10}{trouble:<22}")?;
             let counts = [cases, at_once, converged, leaked, url_changed, not_struck];
             counts.iter().try_for_each(|count| write!(f, "{count:>12}"))
         };

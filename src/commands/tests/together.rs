@@ -40,7 +40,7 @@ struct Case {
 }
 
 async fn run(command: Command, rig: &Rig) -> Result<Ending, Diagnostic> {
-    if command == Command::Teardown { rig.teardown().await } else { rig.up().await }
+    if command.is_teardown() { rig.teardown().await } else { rig.up().await }
 }
 
 /// What went wrong. `expected` is what the first command wants.

@@ -73,7 +73,7 @@ pub(super) fn create(world: &World, call: &Call) -> Result<Value, AwsError> {
     let tags = collected(tags)?;
     let (now, created_at) = (world.now(), world.wall_clock());
     let mut state = world.state();
-    let channels = state.kinesis_video.at(now);
+    let channels = &mut state.kinesis_video.channels;
     if channels.contains_key(&name) {
         return Err(in_use("A channel with this name already exists, or is being deleted."));
     }
@@ -92,7 +92,7 @@ pub(super) fn describe(world: &World, call: &Call) -> Result<Value, AwsError> {
     let Describe { name, arn } = input(call)?;
     let now = world.now();
     let mut state = world.state();
-    let channels = state.kinesis_video.at(now);
+    let channels = &mut state.kinesis_video.channels;
     let found = match (name, arn) {
         (Some(name), None) => channels.get_key_value(&name),
         (None, Some(arn)) => channels.iter().find(|(_, channel)| channel.arn == arn),
@@ -115,7 +115,7 @@ pub(super) fn delete(world: &World, call: &Call) -> Result<Value, AwsError> {
     let now = world.now();
     let gone_at = now + world.options.manners.channel_deletion;
     let mut state = world.state();
-    let channel = by_arn(state.kinesis_video.at(now), &arn)?;
+    let channel = by_arn(&mut state.kinesis_video.channels, &arn)?;
     if channel.status(now) != "ACTIVE" {
         return Err(in_use("The channel is not active."));
     }
@@ -126,26 +126,23 @@ pub(super) fn delete(world: &World, call: &Call) -> Result<Value, AwsError> {
 pub(super) fn tag(world: &World, call: &Call) -> Result<Value, AwsError> {
     let TagResource { arn, tags: more } = input(call)?;
     let more = collected(more)?;
-    let now = world.now();
     let mut state = world.state();
-    tags::add(&mut by_arn(state.kinesis_video.at(now), &arn)?.tags, more).map_err(invalid)?;
+    tags::add(&mut by_arn(&mut state.kinesis_video.channels, &arn)?.tags, more).map_err(invalid)?;
     Ok(done())
 }
 
 pub(super) fn untag(world: &World, call: &Call) -> Result<Value, AwsError> {
     let UntagResource { arn, keys } = input(call)?;
-    let now = world.now();
     let mut state = world.state();
-    by_arn(state.kinesis_video.at(now), &arn)?.tags.retain(|key, _| !keys.contains(key));
+    by_arn(&mut state.kinesis_video.channels, &arn)?.tags.retain(|key, _| !keys.contains(key));
     Ok(done())
 }
 
 /// In pages, where AWS's manners ask for that.
 pub(super) fn list_tags(world: &World, call: &Call) -> Result<Value, AwsError> {
     let ListTags { arn, next_token } = input(call)?;
-    let now = world.now();
     let mut state = world.state();
-    let tags = &by_arn(state.kinesis_video.at(now), &arn)?.tags;
+    let tags = &by_arn(&mut state.kinesis_video.channels, &arn)?.tags;
     let start: usize = match next_token {
         Some(token) => token.parse().map_err(|_| invalid("NextToken is not valid."))?,
         None => 0,

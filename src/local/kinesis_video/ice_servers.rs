@@ -69,6 +69,6 @@ pub(super) async fn grant(world: &World, call: &Call) -> Result<Value, AwsError>
 fn check_active(world: &World, arn: &str) -> Result<(), AwsError> {
     let now = world.now();
     let mut state = world.state();
-    let channel = by_arn(state.kinesis_video.at(now), arn)?;
+    let channel = by_arn(&mut state.kinesis_video.channels, arn)?;
     if channel.status(now) == "ACTIVE" { Ok(()) } else { Err(super::not_found()) }
 }

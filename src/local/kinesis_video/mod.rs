@@ -60,16 +60,16 @@ impl Channel {
 }
 
 impl Store {
-    /// As it is now: what was being deleted may be gone.
-    fn at(&mut self, now: Instant) -> &mut BTreeMap<String, Channel> {
-        self.channels.retain(|_, channel| channel.gone_at.is_none_or(|gone_at| now < gone_at));
-        &mut self.channels
-    }
-
     /// The ARN of a channel, which ends in the time of its creation; none if there is no such channel.
     pub(crate) fn channel_arn(&self, name: &str) -> Option<&str> {
         self.channels.get(name).map(|channel| channel.arn.as_str())
     }
+}
+
+/// What was being deleted may be gone.
+pub(crate) fn flush(world: &World) {
+    let now = world.now();
+    world.state().kinesis_video.channels.retain(|_, channel| channel.gone_at.is_none_or(|gone_at| now < gone_at));
 }
 
 pub(crate) fn operation(call: &Call) -> Option<Operation> {

@@ -11,12 +11,13 @@ use super::rig::{Rig, structure};
 use crate::engine::plan::{Action, towards};
 use crate::engine::resource::Observed;
 use crate::local::Fault;
-use crate::resources::{BUCKET, FUNCTION, LOG_GROUP, OBJECTS, ROLE, STAGE, WEBSOCKET_API};
+use crate::resources::{BUCKET, FUNCTION, LOG_GROUP, OBJECTS, ROLE, SIGNALING_CHANNEL, STAGE, WEBSOCKET_API};
 
 /// What no hand can change from outside, and why.
-const FIXED: [(&str, &str, &str); 7] = [
+const FIXED: [(&str, &str, &str); 8] = [
     ("function", "state", "Lambda alone sets it"),
     ("function", "architecture", "the local AWS takes only what this machine can run"),
+    ("signaling_channel", "is_active", "AWS alone sets it"),
     ("integration", "integration_type", "the local AWS carries AWS_PROXY only"),
     ("integration", "connection_type", "the local AWS carries INTERNET only"),
     ("route", "authorization", "the local AWS carries NONE only"),
@@ -155,7 +156,7 @@ async fn deleting_twice_is_no_error_and_leaves_nothing() {
 async fn what_carries_another_stacks_tag_or_none_is_never_written_to() {
     let rig = Rig::start().await;
     rig.apply().await.unwrap();
-    for address in [BUCKET, LOG_GROUP, ROLE, FUNCTION] {
+    for address in [BUCKET, LOG_GROUP, ROLE, SIGNALING_CHANNEL, FUNCTION] {
         for owner in [Some("other"), None] {
             rig.tag(address, owner).await;
             let snapshot = rig.aws.snapshot();

@@ -12,7 +12,8 @@ use crate::engine::diff::diff;
 use crate::engine::resource::{Address, Observed};
 use crate::naming::{OWNER_METADATA, OWNER_TAG};
 use crate::resources::{
-    BUCKET, FUNCTION, INTEGRATION, LOG_GROUP, OBJECTS, PERMISSION, ROLE, ROLE_POLICY, ROUTE, STAGE, WEBSOCKET_API,
+    BUCKET, FUNCTION, INTEGRATION, LOG_GROUP, OBJECTS, PERMISSION, ROLE, ROLE_POLICY, ROUTE, SIGNALING_CHANNEL, STAGE,
+    WEBSOCKET_API,
 };
 
 /// One of them, not yet done.
@@ -54,7 +55,7 @@ pub(super) fn all(rig: &Rig) -> Vec<Drift<'_>> {
 }
 
 fn tags(rig: &Rig) -> Vec<Drift<'_>> {
-    let mut drifts: Vec<_> = [BUCKET, LOG_GROUP, ROLE, WEBSOCKET_API, FUNCTION, STAGE]
+    let mut drifts: Vec<_> = [BUCKET, LOG_GROUP, ROLE, WEBSOCKET_API, SIGNALING_CHANNEL, FUNCTION, STAGE]
         .into_iter()
         .map(|address| towards(rig, address, "/tags/team", json!("red")))
         .collect();

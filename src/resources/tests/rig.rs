@@ -18,7 +18,7 @@ use crate::artifact::{Architecture, Artifact};
 use crate::aws::account::{Account, identify};
 use crate::aws::clients::{self, Access, Clients};
 use crate::config::{
-    Admission, Config, PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling, default_ice_servers,
+    Admission, Config, PageSource, RelaySettings, RoleSettings, Tagging, Target, Throttling, Turn, default_ice_servers,
 };
 use crate::diagnostics::Diagnostic;
 use crate::engine::apply::{apply_absent, apply_present};
@@ -31,10 +31,10 @@ use crate::engine::walk::{Order, walk};
 use crate::events::Events;
 use crate::lifetime::LastDeploy;
 use crate::local::{DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY, LocalAws, LocalOptions, Manners};
-use crate::naming::{Names, OWNER_TAG, Reach, RolePath, StageName};
+use crate::naming::{Memory, Names, OWNER_TAG, Reach, RolePath, StageName};
 use crate::page::Page;
 use crate::resources::objects::ForeignObjects;
-use crate::resources::{BUCKET, FUNCTION, LOG_GROUP, ROLE, WEBSOCKET_API};
+use crate::resources::{BUCKET, FUNCTION, LOG_GROUP, ROLE, SIGNALING_CHANNEL, WEBSOCKET_API};
 use crate::stack::{self, Ingredients};
 
 pub(super) struct Rig {
@@ -65,6 +65,8 @@ impl Rig {
             role_propagation: Duration::ZERO,
             function_pending: Duration::ZERO,
             function_update: Duration::ZERO,
+            channel_pending: Duration::ZERO,
+            channel_deletion: Duration::ZERO,
             public_access_block_propagation: Duration::ZERO,
             ..Manners::default()
         };
@@ -92,7 +94,7 @@ impl Rig {
             relay: RelaySettings::default(),
             role: RoleSettings::default(),
             ice_servers: default_ice_servers(),
-            turn: None,
+            turn: Some(Turn::SignalingChannel),
             admission: Admission::default(),
             throttling: Throttling::default(),
             tagging: Tagging { user: [("team".to_owned(), "blue".to_owned())].into(), ..Tagging::default() },
@@ -201,6 +203,7 @@ impl Rig {
             BUCKET => names.bucket(),
             LOG_GROUP => names.log_group(),
             ROLE => names.role(),
+            SIGNALING_CHANNEL => self.context.names.signaling_channel(),
             FUNCTION => names.function(),
             other => panic!("{other} has no name"),
         }
@@ -208,12 +211,12 @@ impl Rig {
 
     /// Changes or removes the owner tag, as a person with the console could.
     pub(super) async fn tag(&self, address: Address, owner: Option<&str>) {
-        let Clients { s3, iam, lambda, api_gateway, logs, .. } = &self.context.clients;
+        let Clients { s3, iam, lambda, api_gateway, logs, kinesis_video, .. } = &self.context.clients;
         let names = &self.context.names;
         match (address, owner) {
             (BUCKET, Some(owner)) => {
                 let tag = |key, value| aws_sdk_s3::types::Tag::builder().key(key).value(value).build().unwrap();
-                let tags = vec![tag(OWNER_TAG, owner), tag("team", "blue")];
+                let tags = vec![tag(OWNER_TAG, owner), tag("team", "blue"), tag(Memory::Turn.key(), "kvs")];
                 let tags = aws_sdk_s3::types::Tagging::builder().set_tag_set(Some(tags)).build().unwrap();
                 s3.put_bucket_tagging().bucket(names.bucket()).tagging(tags).send().await.map(drop).unwrap();
             }
@@ -232,6 +235,16 @@ impl Rig {
             }
             (ROLE, None) => {
                 iam.untag_role().role_name(names.role()).tag_keys(OWNER_TAG).send().await.map(drop).unwrap();
+            }
+            (SIGNALING_CHANNEL, Some(owner)) => {
+                let tag = aws_sdk_kinesisvideo::types::Tag::builder().key(OWNER_TAG).value(owner).build().unwrap();
+                let channel = self.context.known.signaling_channel.get().unwrap();
+                kinesis_video.tag_resource().resource_arn(channel).tags(tag).send().await.map(drop).unwrap();
+            }
+            (SIGNALING_CHANNEL, None) => {
+                let channel = self.context.known.signaling_channel.get().unwrap();
+                let untag = kinesis_video.untag_resource().resource_arn(channel).tag_key_list(OWNER_TAG);
+                untag.send().await.map(drop).unwrap();
             }
             (FUNCTION, Some(owner)) => {
                 let tag = lambda.tag_resource().resource(names.function_arn());
