@@ -79,13 +79,21 @@ impl TurnServerSlot {
     }
 }
 
+/// For what only its owner may read: the umask of whoever runs this may let others in.
+fn private_folder() -> std::io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("webrtc-aws-turn-");
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    builder.tempdir()
+}
+
 impl TurnServer {
     async fn start() -> Result<Self, TurnServerError> {
         // It is free a moment later, too, unless the machine is as unlucky as can be.
         let port = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?.local_addr()?.port();
         let secret = hex::encode(rand::rng().random::<[u8; 16]>());
-        // Only its owner may read what is in there.
-        let folder = tempfile::Builder::new().prefix("webrtc-aws-turn-").tempdir()?;
+        let folder = private_folder()?;
         let place = folder.path().display();
         let settings = format!(
             "listening-ip=127.0.0.1\nrelay-ip=127.0.0.1\nlistening-port={port}\nrealm=webrtc-aws.local\nuse-auth-secret\n\
@@ -129,5 +137,18 @@ impl TurnServer {
             }
         }
         Err(TurnServerError::Silent)
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn nobody_else_reads_the_secret_of_the_turn_server() {
+        let folder = private_folder().unwrap();
+        assert_eq!(folder.path().metadata().unwrap().permissions().mode() & 0o777, 0o700);
     }
 }
