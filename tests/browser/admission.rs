@@ -68,16 +68,13 @@ async fn without_the_token_or_with_a_wrong_one_a_page_says_what_it_needs_and_tak
     let closed = Closed::deploy()?;
     let axe = axe()?;
     let phone = Settings { screen: Screen::Phone, ..Settings::default() };
+    let dark = Settings { screen: Screen::DarkDesktop, ..Settings::default() };
     let korean = Settings { languages: "ko", ..phone };
     for (name, settings, fragment, words) in [
         ("phone", phone, "", "invitation link"),
         ("korean-phone", korean, "#&token=wrong", "초대 링크"),
-        (
-            "dark-desktop",
-            Settings { screen: Screen::DarkDesktop, ..Settings::default() },
-            "#somebody=",
-            "invitation link",
-        ),
+        ("dark-desktop", dark, "#somebody=", "invitation link"),
+        ("firefox", Settings::firefox(), "", "invitation link"),
     ] {
         let stranger = Looked { page: closed.open(settings, fragment).await?, axe: &axe, name };
         stranger.page.wait_for_state("refused").await?;
