@@ -267,7 +267,7 @@ async fn turn_servers_are_checked_where_there_are_some_and_what_keeps_the_relay_
     assert_eq!((run.code, &verified(&run)["failed"]), (Some(6), &json!(["turn"])), "{run}");
     let failed = of(&run, "turn");
     assert_eq!(failed["seen"], "the relay has no TURN servers: unexpected");
-    assert!(failed["cause"].as_str().unwrap().contains("cannot read the secret"), "{failed}");
+    assert!(failed["cause"].as_str().unwrap().contains("gets no credentials for its TURN servers"), "{failed}");
 
     world.account.aws.seed_parameter("/turn/secret", "n0rth");
     let run = world.verify(&[]).await;
