@@ -32,7 +32,7 @@ enum Holds {
 
 /// What AWS never leaves out, by operation: an empty list, too, is there. An operation that is not listed is not asked for more
 /// than a whole body.
-const HOLDS: [(&str, Holds); 42] = [
+const HOLDS: [(&str, Holds); 44] = [
     ("GetApis", Holds::Json("items")),
     ("GetIntegrations", Holds::Json("items")),
     ("GetRoutes", Holds::Json("items")),
@@ -57,6 +57,8 @@ const HOLDS: [(&str, Holds); 42] = [
     ("DescribeLogGroups", Holds::Json("logGroups")),
     ("FilterLogEvents", Holds::Json("events")),
     ("ListTagsForResource", Holds::Document),
+    ("DescribeSignalingChannel", Holds::Json("ChannelInfo")),
+    ("CreateSignalingChannel", Holds::Json("ChannelARN")),
     ("GetCallerIdentity", Holds::Xml("Account")),
     ("GetRole", Holds::Xml("Role")),
     ("CreateRole", Holds::Xml("Role")),
