@@ -117,7 +117,7 @@ pub(super) struct Target {
 }
 
 /// Asked again and again.
-const POLLED: [&str; 2] = ["GetFunction", "GetDeployment"];
+const POLLED: [&str; 3] = ["GetFunction", "GetDeployment", "DescribeSignalingChannel"];
 
 impl Target {
     /// In the order of their names, so that a seed chooses the same ones again.
