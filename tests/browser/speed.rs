@@ -1,12 +1,16 @@
-//! How long it takes from pressing call to seeing each other, if the other side accepts at once. `tests/bench-call` runs it.
+//! How long it takes from pressing call to seeing each other, if the other side accepts at once, and from the return of a TURN
+//! server to seeing each other again. `tests/bench-call` runs both.
 
 use serde_json::{Value, json};
 
 use crate::site::Site;
-use crate::{Outcome, open_two};
+use crate::{Outcome, open_two, turn};
 
 const CALLS: usize = 20;
 const BAR: f64 = 1_000.0;
+
+const OUTAGES: usize = 10;
+const BAR_AFTER_AN_OUTAGE: f64 = 5_000.0;
 
 /// Both pages are on one machine and so on one clock. The first picture is the first that is presented.
 const CALLER: &str = r#"
@@ -34,7 +38,7 @@ fn spread(name: &str, mut times: Vec<f64>) -> (f64, String) {
     times.sort_by(f64::total_cmp);
     let median = (times[(times.len() - 1) / 2] + times[times.len() / 2]) / 2.0;
     let (fastest, slowest) = (times[0], times[times.len() - 1]);
-    (median, format!("{name:<36} median {median:>5.0} ms   fastest {fastest:>5.0} ms   slowest {slowest:>5.0} ms"))
+    (median, format!("{name:<39} median {median:>5.0} ms   fastest {fastest:>5.0} ms   slowest {slowest:>5.0} ms"))
 }
 
 #[tokio::test]
@@ -61,5 +65,19 @@ async fn from_pressing_call_to_the_first_picture() -> Outcome {
     println!("{}", spread("accepted -> both see each other", pictures).1);
     println!("{total}");
     assert!(median < BAR, "The median is over {BAR} ms.");
+    Ok(())
+}
+
+#[tokio::test]
+#[ignore = "a measurement, which other tests beside it would disturb: tests/bench-call"]
+async fn from_the_return_of_a_turn_server_to_the_next_picture() -> Outcome {
+    let mut times = Vec::new();
+    for _ in 0..OUTAGES {
+        times.push(turn::resume().await?.as_secs_f64() * 1e3);
+    }
+    let (median, line) = spread("TURN server back -> both see each other", times);
+    println!("{OUTAGES} calls over a TURN server that was gone:");
+    println!("{line}");
+    assert!(median < BAR_AFTER_AN_OUTAGE, "The median is over {BAR_AFTER_AN_OUTAGE} ms.");
     Ok(())
 }

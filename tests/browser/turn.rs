@@ -1,5 +1,7 @@
 //! Calls that have no direct path: everything goes over a real TURN server, with credentials from the relay.
 
+use std::time::{Duration, Instant};
+
 use serde_json::Value;
 
 use crate::conversation::connect;
@@ -150,20 +152,24 @@ async fn a_call_resumes_when_the_turn_server_was_gone() -> Outcome {
     Ok(())
 }
 
-async fn resume() -> Outcome {
+/// How long it takes from the server's return to pictures on both sides.
+pub(crate) async fn resume() -> Outcome<Duration> {
     let mut server = TurnServer::start()?;
     let place = Place::with(&server, LONG)?;
     let (one, other) = place.connected().await?;
     server.kill();
     tokio::try_join!(one.wait_for_state("reconnecting"), other.wait_for_state("reconnecting"))?;
     server.run()?;
+    let back = Instant::now();
+    tokio::try_join!(one.wait_for_decoded_frames(1), other.wait_for_decoded_frames(1))?;
+    let taken = back.elapsed();
     tokio::try_join!(one.wait_for_state("connected"), other.wait_for_state("connected"))?;
     for page in [&one, &other] {
         page.wait_for_decoded_frames(FRAMES).await?;
     }
     relayed_port(&one, &Value::Null).await?;
     relayed_port(&other, &Value::Null).await?;
-    Ok(())
+    Ok(taken)
 }
 
 #[tokio::test]
