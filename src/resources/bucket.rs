@@ -332,6 +332,14 @@ impl Kind for Bucket {
             Ok(context.ownership(found.iter().map(|tag| (tag.key(), tag.value()))).ok())
         });
         if tagged.await?.is_none() {
+            // Everywhere else a second create is refused (AWS-FACTS E3).
+            if self.names.reach == Reach::Aws && region == "us-east-1" {
+                return Err(Diagnostic::new(
+                    Code::NotOurs,
+                    format!("{BUCKET}: the bucket {name} does not carry the tags that this run creates it with"),
+                    "run 'up' again; if it is refused then, somebody made the bucket meanwhile: choose another stack name",
+                ));
+            }
             self.put_tags(context, tags).await?;
         }
         // One after the other: S3 answers OperationAborted to two settings of one bucket at once (AWS-FACTS E3).

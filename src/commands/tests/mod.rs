@@ -19,6 +19,7 @@ mod logs;
 mod manners;
 mod pairs;
 mod permissions;
+mod proofs;
 mod rig;
 mod shape;
 mod signaling_channel;
