@@ -83,8 +83,8 @@ pub(crate) async fn apply_present(
             Visit::Failed(problem) if problem.code == Code::Interrupted => drop(standing.insert(address)),
             // It may have failed half-way; if it cannot even be looked at, the problem at hand says enough.
             Visit::Failed(_) => match resource.observe(&context.of(address)).await {
-                Ok(Observed::Absent) => drop(standing.remove(&address)),
-                Ok(_) => drop(standing.insert(address)),
+                Ok(observed) if is_ours(&observed) => drop(standing.insert(address)),
+                Ok(_) => drop(standing.remove(&address)),
                 Err(_) => {}
             },
             Visit::Done(()) | Visit::Skipped | Visit::Cancelled => {}
@@ -133,11 +133,7 @@ async fn removed(graph: &Graph, resource: &dyn Resource, context: &Context) -> R
     if graph.goes_with_its_container(resource) {
         return Ok(());
     }
-    match resource.delete(context).await {
-        // Another run took it away with what held it.
-        Err(problem) if problem.aws.as_ref().is_some_and(|aws| aws.class == FailureClass::NotFound) => Ok(()),
-        result => result,
-    }
+    resource.delete(context).await
 }
 
 impl Outcome {
