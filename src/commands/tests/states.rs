@@ -21,6 +21,8 @@ use crate::local::Manners;
 /// How a state comes about.
 #[derive(Debug)]
 struct State {
+    /// On AWS at its worst.
+    at_worst: bool,
     /// A first run that was killed; else one that went through.
     killed: Option<Strike>,
     /// Settings that the state was not made with.
@@ -35,7 +37,7 @@ impl State {
             Strike { trouble, ..any_strike(random, targets) }
         });
         let damages = (0..random.random_range(0..8)).map(|_| *Damage::ALL.choose(random).unwrap()).collect();
-        Self { killed, other_settings: random.random_bool(0.3), damages }
+        Self { at_worst: random.random_bool(0.2), killed, other_settings: random.random_bool(0.3), damages }
     }
 
     async fn come_about(&self, rig: &mut Rig) {
@@ -43,16 +45,22 @@ impl State {
         let _ = rig.struck(&strikes, rig.up()).await;
         for damage in &self.damages {
             damage.happen(rig).await;
+            // Whoever does it by hand sees what was done before, and is seen by the next run.
+            rig.rest().await;
         }
         if self.other_settings {
             rig.want_something_else();
         }
     }
 
+    fn manners(&self) -> Manners {
+        if self.at_worst { Manners::worst() } else { Manners::default() }
+    }
+
     fn verdict(&self, references: &BTreeMap<bool, Value>) -> Verdict {
         paused(async {
             let mut verdict = Verdict::default();
-            let mut rig = Rig::new().await;
+            let mut rig = Rig::on(self.manners()).await;
             let empty = rig.snapshot();
             self.come_about(&mut rig).await;
             let snapshot = rig.snapshot();
