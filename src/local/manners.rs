@@ -93,6 +93,8 @@ pub struct Manners {
     pub connection_life: Duration,
     /// API Gateway waits this long for an integration (AWS-FACTS A5).
     pub integration_timeout: Duration,
+    /// For how long the credentials of a signalling channel's TURN servers are good, in whole seconds (AWS-FACTS H).
+    pub turn_credentials_life: Duration,
 }
 
 impl Manners {
@@ -123,6 +125,7 @@ impl Manners {
             connection_idle: Duration::from_secs(600),
             connection_life: Duration::from_secs(7200),
             integration_timeout: Duration::from_secs(29),
+            turn_credentials_life: Duration::from_secs(300),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use webrtc_aws::local::{LocalAws, LocalOptions, Manners};
 
 use crate::conversation::connect;
 use crate::counts::share_of;
@@ -43,6 +44,9 @@ const PATH: &str = "
     });
     look();";
 
+/// The shortest life that the API allows.
+const SHORT_BY_AWS: Duration = Duration::from_secs(30);
+
 /// A stack that knows a TURN server.
 struct Place {
     stack: Deployment,
@@ -52,8 +56,8 @@ struct Place {
 
 impl Place {
     /// Those that AWS grants.
-    fn with_servers_of_aws() -> Outcome<Self> {
-        let stack = Deployment::start(&["--port", "0", "--stun", "none", "--turn", "kvs"])?;
+    fn with_servers_of_aws(port: &str) -> Outcome<Self> {
+        let stack = Deployment::start(&["--port", port, "--stun", "none", "--turn", "kvs"])?;
         Ok(Self { stack, _aws: None })
     }
 
@@ -102,6 +106,22 @@ async fn relayed_port(page: &Page, before: &Value) -> Outcome<Value> {
 async fn a_call_without_a_direct_path_goes_over_the_turn_server_and_moves_to_new_credentials() -> Outcome {
     let server = TurnServer::start()?;
     let place = Place::with(&server, SHORT)?;
+    moves_to_new_credentials(&place).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_over_the_turn_servers_that_aws_grants_moves_to_new_credentials() -> Outcome {
+    let manners = Manners { turn_credentials_life: SHORT_BY_AWS, ..Manners::default() };
+    let aws = LocalAws::start(LocalOptions { manners, ..LocalOptions::default() }).await?;
+    let port = aws.endpoint().rsplit(':').next().unwrap_or_default().to_owned();
+    let place = Place::with_servers_of_aws(&port)?;
+    moves_to_new_credentials(&place).await?;
+    drop(place);
+    aws.stop().await;
+    Ok(())
+}
+
+async fn moves_to_new_credentials(place: &Place) -> Outcome {
     let (one, other) = place.connected().await?;
     let first = [relayed_port(&one, &Value::Null).await?, relayed_port(&other, &Value::Null).await?];
 
@@ -132,7 +152,7 @@ async fn where_only_tcp_leaves_the_network_a_call_goes_over_the_turn_server_all_
 
 #[tokio::test]
 async fn a_call_goes_over_the_turn_servers_that_aws_grants() -> Outcome {
-    let place = Place::with_servers_of_aws()?;
+    let place = Place::with_servers_of_aws("0")?;
     let (one, other) = place.connected().await?;
     for page in [&one, &other] {
         relayed(page, &Value::Null).await?;

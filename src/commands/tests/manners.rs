@@ -35,6 +35,8 @@ fn each() -> Vec<(&'static str, Manners)> {
         connection_idle: _,
         connection_life: _,
         integration_timeout: _,
+        // Of what only the relay asks for.
+        turn_credentials_life: _,
     } = Manners::worst();
     let none = Manners::none;
     vec![

@@ -9,9 +9,6 @@ use crate::local::answer::AwsError;
 use crate::local::call::Call;
 use crate::local::world::World;
 
-/// For how many seconds credentials are good, as AWS's quota has it (AWS-FACTS H).
-const LIFE: u64 = 300;
-
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct GetEndpoint {
@@ -58,12 +55,13 @@ pub(super) async fn grant(world: &World, call: &Call) -> Result<Value, AwsError>
     if client.len() > 256 || !client.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c)) {
         return Err(invalid("ClientId has 1 to 256 of the letters a-z, A-Z, digits and the symbols _ . and -."));
     }
-    let expiry = jiff::Timestamp::now().as_second().unsigned_abs() + LIFE;
+    let life = world.options.manners.turn_credentials_life.as_secs();
+    let expiry = jiff::Timestamp::now().as_second().unsigned_abs() + life;
     let granted = world.turn_server.granted(&format!("{expiry}:{client}")).await;
     let (urls, username, password) = granted.map_err(|error| {
         AwsError::new(StatusCode::SERVICE_UNAVAILABLE, "ServiceUnavailableException", error.to_string())
     })?;
-    Ok(json!({ "IceServerList": [{ "Uris": urls, "Username": username, "Password": password, "Ttl": LIFE }] }))
+    Ok(json!({ "IceServerList": [{ "Uris": urls, "Username": username, "Password": password, "Ttl": life }] }))
 }
 
 fn check_active(world: &World, arn: &str) -> Result<(), AwsError> {
