@@ -20,6 +20,9 @@ use super::messages;
 use crate::local::world::World;
 
 const LARGEST_FRAME: usize = 32 * 1024;
+
+/// Each connection keeps one. Nearly all messages fit; a larger frame is read in several pieces.
+const READ_BUFFER: usize = 4 * 1024;
 pub(super) const LARGEST_MESSAGE: usize = 128 * 1024;
 
 /// Messages that wait for a slow client; more are refused with 429 (AWS-FACTS A6).
@@ -177,7 +180,7 @@ pub(super) async fn serve(
     upgraded: Upgraded,
 ) -> Ending {
     let config = WebSocketConfig::default()
-        .read_buffer_size(LARGEST_FRAME)
+        .read_buffer_size(READ_BUFFER)
         .max_frame_size(Some(LARGEST_FRAME))
         .max_message_size(Some(LARGEST_MESSAGE));
     let mut socket = WebSocketStream::from_raw_socket(TokioIo::new(upgraded), Role::Server, Some(config)).await;

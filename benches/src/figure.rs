@@ -1,0 +1,105 @@
+//! One measured figure, and the table of all.
+
+use std::fmt::Write;
+
+/// What a figure has to keep to.
+#[derive(Clone, Copy)]
+pub(crate) enum Bar {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+/// How another tool does.
+pub(crate) struct Peer {
+    pub(crate) name: &'static str,
+    pub(crate) value: f64,
+}
+
+/// What was measured.
+pub(crate) struct Figure {
+    pub(crate) what: String,
+    pub(crate) value: f64,
+    pub(crate) unit: &'static str,
+    pub(crate) bar: Option<Bar>,
+    pub(crate) peer: Option<Peer>,
+}
+
+impl Figure {
+    pub(crate) fn new(what: &str, value: f64, unit: &'static str) -> Self {
+        Self { what: what.to_owned(), value, unit, bar: None, peer: None }
+    }
+
+    pub(crate) fn at_most(self, bar: f64) -> Self {
+        Self { bar: Some(Bar::AtMost(bar)), ..self }
+    }
+
+    pub(crate) fn at_least(self, bar: f64) -> Self {
+        Self { bar: Some(Bar::AtLeast(bar)), ..self }
+    }
+
+    #[expect(dead_code, reason = "no other tool is measured yet")]
+    pub(crate) fn beside(self, name: &'static str, value: f64) -> Self {
+        Self { peer: Some(Peer { name, value }), ..self }
+    }
+
+    fn met(&self) -> &'static str {
+        let is_met = match self.bar {
+            None => return "",
+            Some(Bar::AtMost(bar)) => self.value <= bar,
+            Some(Bar::AtLeast(bar)) => self.value >= bar,
+        };
+        if is_met { "met" } else { "missed" }
+    }
+}
+
+/// As many digits as say something.
+fn number(value: f64) -> String {
+    match value.abs() {
+        0.0 => "0".to_owned(),
+        size if size >= 100.0 || value.fract() == 0.0 => format!("{value:.0}"),
+        size if size >= 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
+pub(crate) fn table(figures: &[Figure]) -> String {
+    let mut text =
+        format!("{:<58}{:>9} {:<7}{:>10}  {:<8}{:<22}{:>7}\n", "figure", "measured", "", "bar", "", "peer", "ratio");
+    for figure in figures {
+        let bar = match figure.bar {
+            None => String::new(),
+            Some(Bar::AtMost(bar)) => format!("<= {}", number(bar)),
+            Some(Bar::AtLeast(bar)) => format!(">= {}", number(bar)),
+        };
+        let (peer, ratio) = match &figure.peer {
+            None => (String::new(), String::new()),
+            Some(Peer { name, value }) => (format!("{name}: {}", number(*value)), number(figure.value / value)),
+        };
+        let line = format!(
+            "{:<58}{:>9} {:<7}{:>10}  {:<8}{:<22}{:>7}",
+            figure.what,
+            number(figure.value),
+            figure.unit,
+            bar,
+            figure.met(),
+            peer,
+            ratio
+        );
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    text
+}
+
+/// The one in the middle.
+pub(crate) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or_default()
+}
+
+/// The value under which this share of them is, from 0 to 1.
+pub(crate) fn percentile(mut values: Vec<f64>, share: f64) -> f64 {
+    values.sort_by(f64::total_cmp);
+    let place = ((values.len() as f64 * share) as usize).min(values.len().saturating_sub(1));
+    values.get(place).copied().unwrap_or_default()
+}

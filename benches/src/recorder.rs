@@ -1,0 +1,112 @@
+//! A proxy before the local AWS that is as far away as AWS is, and writes down each call with its time.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Request, Response, Uri, header};
+use http_body_util::{BodyExt, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::net::TcpListener;
+
+use self::call::Call;
+use crate::{BoxError, Outcome};
+
+#[expect(unreachable_pub, reason = "the tests have it in a module of their own")]
+#[path = "../../tests/support/call.rs"]
+mod call;
+
+/// A call, from its arrival to its answer.
+#[derive(Clone)]
+pub(crate) struct Recorded {
+    pub(crate) call: Call,
+    begun: Instant,
+    ended: Instant,
+}
+
+pub(crate) struct Recorder {
+    pub(crate) endpoint: String,
+    calls: Arc<Mutex<Vec<Recorded>>>,
+}
+
+struct Route {
+    upstream: String,
+    client: Client<HttpConnector, Full<Bytes>>,
+    delay: Duration,
+    calls: Arc<Mutex<Vec<Recorded>>>,
+}
+
+fn locked(calls: &Mutex<Vec<Recorded>>) -> MutexGuard<'_, Vec<Recorded>> {
+    calls.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Recorder {
+    /// Answers on a free port of this machine, each call so much later than `upstream` does.
+    pub(crate) async fn start(upstream: &str, delay: Duration) -> Outcome<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let endpoint = format!("http://{}", listener.local_addr()?);
+        let calls = Arc::<Mutex<Vec<Recorded>>>::default();
+        let route = Arc::new(Route {
+            upstream: upstream.trim_start_matches("http://").to_owned(),
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            delay,
+            calls: Arc::clone(&calls),
+        });
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let route = Arc::clone(&route);
+                tokio::spawn(async move {
+                    let service = service_fn(move |request| pass_on(Arc::clone(&route), request));
+                    // It ends with an error when the program ends.
+                    let _ = hyper::server::conn::http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await;
+                });
+            }
+        });
+        Ok(Self { endpoint, calls })
+    }
+
+    /// The calls since the last time.
+    pub(crate) fn take(&self) -> Vec<Recorded> {
+        std::mem::take(&mut *locked(&self.calls))
+    }
+}
+
+async fn pass_on(route: Arc<Route>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, BoxError> {
+    let begun = Instant::now();
+    let (mut parts, body) = request.into_parts();
+    let body = body.collect().await?.to_bytes();
+    let call = Call::of(&parts, &body);
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    parts.uri = Uri::builder().scheme("http").authority(route.upstream.as_str()).path_and_query(path).build()?;
+    parts.headers.remove(header::TRANSFER_ENCODING);
+    let (mut answer, body) = route.client.request(Request::from_parts(parts, Full::new(body))).await?.into_parts();
+    let body = body.collect().await?.to_bytes();
+    answer.headers.remove(header::TRANSFER_ENCODING);
+    distance(route.delay.saturating_sub(begun.elapsed())).await;
+    locked(&route.calls).push(Recorded { call, begun, ended: Instant::now() });
+    Ok(Response::from_parts(answer, Full::new(body)))
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is what is modelled: how far away AWS is")]
+async fn distance(delay: Duration) {
+    tokio::time::sleep(delay).await;
+}
+
+/// How many calls came one after another: the longest chain of calls of which each began after the one before it was answered.
+pub(crate) fn longest_chain(calls: &[Recorded]) -> usize {
+    let mut by_end: Vec<_> = calls.iter().collect();
+    by_end.sort_by_key(|call| call.ended);
+    let (mut length, mut last) = (0, None);
+    for call in by_end {
+        if last.is_none_or(|last| call.begun >= last) {
+            (length, last) = (length + 1, Some(call.ended));
+        }
+    }
+    length
+}
