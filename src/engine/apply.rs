@@ -133,7 +133,16 @@ async fn removed(graph: &Graph, resource: &dyn Resource, context: &Context) -> R
     if graph.goes_with_its_container(resource) {
         return Ok(());
     }
-    resource.delete(context).await
+    resource.delete(context).await?;
+    // Once what remembers it is gone, nobody looks there again.
+    if resource.may_stand_unseen(&context.known) && is_ours(&resource.observe(context).await?) {
+        return Err(Diagnostic::new(
+            Code::Leftover,
+            format!("{} is still there, or there again", resource.address()),
+            "run the same command again: it continues where this run stopped",
+        ));
+    }
+    Ok(())
 }
 
 impl Outcome {
