@@ -4,6 +4,7 @@ mod access;
 mod admission;
 mod build;
 mod cost;
+mod demands;
 mod doctor;
 mod fleet;
 mod life;
@@ -24,13 +25,14 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand, ValueEnum};
 use crate::artifact::Architecture;
 use crate::config::{DEFAULT_STUN_SERVERS, RelaySettings, Throttling};
 use crate::local::FaultRule;
-use crate::naming::{ExistingRole, RolePath, StackName, StackPattern, StageName};
+use crate::naming::{StackName, StackPattern, StageName};
 use crate::permissions::Purpose;
 
 pub(crate) use access::AccessOptions;
 pub(crate) use admission::AdmissionOptions;
 pub(crate) use build::BuildOptions;
 pub(crate) use cost::CostOptions;
+pub(crate) use demands::{BucketOptions, RoleOptions};
 pub(crate) use doctor::DoctorOptions;
 pub(crate) use fleet::{AccountOptions, ListOptions, SweepOptions};
 pub(crate) use life::{LifeOptions, TagOptions};
@@ -275,6 +277,9 @@ pub(crate) struct TeardownOptions {
 
     #[command(flatten)]
     pub(crate) turn: TurnServiceOptions,
+
+    #[command(flatten)]
+    pub(crate) bucket: BucketOptions,
 }
 
 /// Which stack, and where.
@@ -352,6 +357,9 @@ pub(crate) struct ContentOptions {
     pub(crate) log_retention: i32,
 
     #[command(flatten)]
+    pub(crate) bucket: BucketOptions,
+
+    #[command(flatten)]
     pub(crate) role: RoleOptions,
 
     /// How many messages a second the stage lets through, over all its connections: 1 to 10000
@@ -368,25 +376,6 @@ pub(crate) struct ContentOptions {
 
     #[command(flatten)]
     pub(crate) tags: TagOptions,
-}
-
-/// The relay's role, and what an account may demand of every role.
-#[derive(Clone, Debug, Args)]
-pub(crate) struct RoleOptions {
-    /// Run the relay under this role, which is there already, instead of one of the stack's own: its name or ARN
-    ///
-    /// For accounts where nobody may create roles. It has to let Lambda assume it, and to be allowed what 'webrtc-aws policy --for relay'
-    /// prints; it is never changed or removed. Of a role under a path, 'policy' needs the ARN.
-    #[arg(long, value_name = "NAME|ARN", conflicts_with_all = ["permissions_boundary", "role_path"])]
-    pub(crate) existing_role: Option<ExistingRole>,
-
-    /// Limit the relay's role by this managed policy; some accounts demand one for every role
-    #[arg(long, value_name = "ARN", value_parser = values::managed_policy)]
-    pub(crate) permissions_boundary: Option<String>,
-
-    /// Put the relay's role under this path, e.g. /team/; a role that stands is not moved
-    #[arg(long, value_name = "PATH", default_value = "/")]
-    pub(crate) role_path: RolePath,
 }
 
 #[derive(Debug, Args)]
@@ -418,6 +407,9 @@ pub(crate) struct PolicyOptions {
     /// The stage of the WebSocket API, as for 'up': it counts in what the relay may do
     #[arg(long, value_name = "NAME", default_value = "prod")]
     pub(crate) stage: StageName,
+
+    #[command(flatten)]
+    pub(crate) bucket: BucketOptions,
 
     #[command(flatten)]
     pub(crate) role: RoleOptions,

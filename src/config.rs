@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::artifact::Architecture;
 use crate::lifetime::Expiry;
-use crate::naming::{ExistingRole, GatewayTemplate, Memory, RolePath, StackName, StageName};
+use crate::naming::{ExistingBucket, ExistingRole, GatewayTemplate, Memory, RolePath, StackName, StageName};
 
 pub use admission::{Admission, AllowedOrigin};
 pub(crate) use turn::{DEFAULT_TURN_LIFE, is_host_and_port};
@@ -32,6 +32,8 @@ pub struct Config {
     pub target: Target,
     /// The page.
     pub page: PageSource,
+    /// The bucket that somebody else made for the page; otherwise the stack has one of its own.
+    pub existing_bucket: Option<ExistingBucket>,
     /// The relay.
     pub relay: RelaySettings,
     /// The relay's role.

@@ -274,6 +274,8 @@ pub enum PolicyKind {
     Permissions,
     /// What the relay may do.
     Relay,
+    /// What everybody may do in the page's bucket.
+    Bucket,
     /// Who may take a role.
     Trust,
 }

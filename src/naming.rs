@@ -2,6 +2,7 @@
 //! console always agree on what belongs to whom.
 
 mod account;
+mod existing_bucket;
 mod existing_role;
 mod partition;
 mod patterns;
@@ -22,6 +23,7 @@ use thiserror::Error;
 use url::Url;
 
 pub(crate) use account::Principal;
+pub use existing_bucket::ExistingBucket;
 pub use existing_role::ExistingRole;
 pub use patterns::StackPattern;
 pub(crate) use patterns::{ANY, Patterns};
@@ -152,6 +154,8 @@ pub(crate) struct Names {
     pub(crate) region: Region,
     pub(crate) reach: Reach,
     pub(crate) role_path: RolePath,
+    /// The bucket that somebody else made for the page, if it is not in one of the stack's own.
+    pub(crate) existing_bucket: Option<ExistingBucket>,
 }
 
 impl Names {
@@ -163,9 +167,24 @@ impl Names {
         format!("webrtc-aws-{}-{}", self.stack, &digest[..12])
     }
 
+    /// The bucket that the page is in.
+    pub(crate) fn page_bucket(&self) -> String {
+        self.existing_bucket.as_ref().map_or_else(|| self.bucket(), |bucket| bucket.name().to_owned())
+    }
+
+    /// How the keys of the page's files begin in its bucket.
+    pub(crate) fn page_prefix(&self) -> String {
+        self.existing_bucket.as_ref().map(|bucket| bucket.prefix_of(&self.stack)).unwrap_or_default()
+    }
+
     /// How the names of this stack's buckets begin, in whatever account and region; those of other stacks may begin so as well.
     pub(crate) fn bucket_prefix(&self) -> String {
         format!("webrtc-aws-{}-", self.stack)
+    }
+
+    /// The same stack with its page in that bucket.
+    pub(crate) fn with_page_in(&self, bucket: ExistingBucket) -> Self {
+        Self { existing_bucket: Some(bucket), ..self.clone() }
     }
 
     /// The same stack in another region.
@@ -268,12 +287,13 @@ impl Names {
     /// The page's URL. Regional and virtual-hosted on AWS: the website endpoint has no https, hence no camera, and the path
     /// style would share its origin with every other bucket (AWS-FACTS E2).
     pub(crate) fn site_url(&self) -> String {
+        let (bucket, prefix) = (self.page_bucket(), self.page_prefix());
         match &self.reach {
             Reach::Aws => {
-                format!("https://{}.s3.{}.{}/{INDEX_DOCUMENT}", self.bucket(), self.region, self.partition.dns_suffix())
+                format!("https://{bucket}.s3.{}.{}/{prefix}{INDEX_DOCUMENT}", self.region, self.partition.dns_suffix())
             }
             Reach::Endpoint { url, .. } => {
-                format!("{}/{}/{INDEX_DOCUMENT}", url.as_str().trim_end_matches('/'), self.bucket())
+                format!("{}/{bucket}/{prefix}{INDEX_DOCUMENT}", url.as_str().trim_end_matches('/'))
             }
         }
     }
@@ -323,6 +343,7 @@ mod tests {
             region: Region(region.into()),
             reach: Reach::Aws,
             role_path: RolePath::default(),
+            existing_bucket: None,
         }
     }
 
@@ -401,6 +422,19 @@ mod tests {
         for other in ["webrtc-aws-demo-two", "webrtc-aws-dem-us-east-1", "webrtc-aws-demo-1", "webrtc-aws-demo-east-"] {
             assert_eq!(demo.region_of_role(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn in_an_existing_bucket_the_page_has_a_prefix_in_its_url_and_none_in_its_origin() {
+        let demo = Names { existing_bucket: Some("team-pages".parse().unwrap()), ..names("demo", "eu-west-1") };
+        assert_eq!(demo.site_url(), "https://team-pages.s3.eu-west-1.amazonaws.com/demo/index.html");
+        assert_eq!(demo.page_origin(), "https://team-pages.s3.eu-west-1.amazonaws.com");
+        let calls = Names { existing_bucket: Some("team-pages/calls".parse().unwrap()), ..demo.clone() };
+        assert_eq!(calls.site_url(), "https://team-pages.s3.eu-west-1.amazonaws.com/calls/demo/index.html");
+        assert_eq!(calls.page_origin(), demo.page_origin());
+        let url = Url::parse("http://127.0.0.1:4580").unwrap();
+        let local = Names { reach: Reach::Endpoint { url, gateway: None }, ..demo };
+        assert_eq!(local.site_url(), "http://127.0.0.1:4580/team-pages/demo/index.html");
     }
 
     #[test]

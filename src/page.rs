@@ -8,7 +8,7 @@ use include_dir::{Dir, include_dir};
 use sha2::{Digest, Sha256};
 use walkdir::WalkDir;
 
-use crate::config::PageSource;
+use crate::config::{Config, PageSource};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::naming::INDEX_DOCUMENT;
 
@@ -56,6 +56,23 @@ impl Page {
 
     pub(crate) fn files(&self) -> &BTreeMap<String, PageFile> {
         &self.files
+    }
+
+    /// The page that these settings want, of which every file has a place in their bucket.
+    pub(crate) fn wanted(config: &Config) -> Result<Self, Diagnostic> {
+        let prefix = config.existing_bucket.as_ref().map(|bucket| bucket.prefix_of(&config.stack));
+        Self::load(&config.page)?.below(&prefix.unwrap_or_default())
+    }
+
+    fn below(self, prefix: &str) -> Result<Self, Diagnostic> {
+        match self.files.keys().find(|name| prefix.len() + name.len() > LONGEST_KEY) {
+            None => Ok(self),
+            Some(name) => Err(Diagnostic::new(
+                Code::InvalidClient,
+                format!("the path {prefix}{name} is longer than the {LONGEST_KEY} bytes that S3 allows"),
+                "shorten its folders' names",
+            )),
+        }
     }
 
     pub(crate) fn load(source: &PageSource) -> Result<Self, Diagnostic> {
@@ -124,12 +141,6 @@ impl Page {
                 ));
             }
             let key = key_of(within);
-            if key.len() > LONGEST_KEY {
-                return Err(refuse(
-                    format!("the path {key} is longer than the {LONGEST_KEY} bytes that S3 allows"),
-                    "shorten its folders' names",
-                ));
-            }
             files.insert(key.clone(), PageFile::file(&key, path)?);
         }
         if !files.contains_key(INDEX_DOCUMENT) {
@@ -329,6 +340,19 @@ mod tests {
                     proptest::prop_assert!(problem.summary.contains("the file name"), "{}", problem.summary);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_path_that_is_too_long_for_a_key_is_refused_with_what_it_is_below() {
+        let page = |length| {
+            let file = PageFile::generated("x", String::new());
+            Page::of(BTreeMap::from([("x".repeat(length), file)]))
+        };
+        for (length, prefix) in [(LONGEST_KEY, ""), (LONGEST_KEY - 11, "calls/demo/")] {
+            assert!(page(length).below(prefix).is_ok());
+            let problem = page(length + 1).below(prefix).unwrap_err();
+            assert!(problem.summary.starts_with(&format!("the path {prefix}xxx")), "{problem}");
         }
     }
 

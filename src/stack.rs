@@ -9,10 +9,12 @@ use crate::engine::resource::Resource;
 use crate::naming::{Memory, Names};
 use crate::page::Page;
 use crate::resources::bucket::Bucket;
+use crate::resources::existing_bucket::ObjectsInExistingBucket;
 use crate::resources::function::Function;
 use crate::resources::integration::Integration;
 use crate::resources::log_group::LogGroup;
-use crate::resources::objects::{ForeignObjects, Objects};
+use crate::resources::objects::Objects;
+use crate::resources::page_files::{ForeignObjects, PageFiles};
 use crate::resources::permission::Permission;
 use crate::resources::role::Role;
 use crate::resources::role_policy::RolePolicy;
@@ -20,7 +22,7 @@ use crate::resources::route::Route;
 use crate::resources::signaling_channel::SignalingChannel;
 use crate::resources::stage::Stage;
 use crate::resources::websocket_api::WebsocketApi;
-use crate::resources::{ROLE, ROLE_POLICY, SIGNALING_CHANNEL};
+use crate::resources::{BUCKET, OBJECTS, OBJECTS_IN_EXISTING_BUCKET, ROLE, ROLE_POLICY, SIGNALING_CHANNEL};
 
 /// What goes into a stack besides its settings. Commands that deploy nothing have none of it.
 #[derive(Debug)]
@@ -29,12 +31,14 @@ pub(crate) struct Ingredients {
     /// `None` where no relay is at hand: the code that is deployed then counts as the wanted one.
     pub(crate) relay: Option<Artifact>,
     pub(crate) foreign_objects: ForeignObjects,
+    /// The same for where these settings do not want the page, and an earlier run put it.
+    pub(crate) foreign_where_unwanted: ForeignObjects,
 }
 
 impl Ingredients {
     /// For `teardown`, which wants nothing to be there.
     pub(crate) fn none(foreign_objects: ForeignObjects) -> Self {
-        Self { page: Page::none(), relay: None, foreign_objects }
+        Self { page: Page::none(), relay: None, foreign_objects, foreign_where_unwanted: foreign_objects }
     }
 }
 
@@ -42,19 +46,32 @@ impl Ingredients {
 pub(crate) fn graph(config: &Config, names: &Arc<Names>, ingredients: Ingredients) -> Graph {
     let names = || Arc::clone(names);
     let has_channel = config.turn == Some(Turn::SignalingChannel);
-    let tagging = || remembering(config.tagging.clone(), has_channel);
+    let tagging = || remembering(config);
+    let wants_page = ingredients.foreign_objects == ForeignObjects::Ignore;
+    let files = Arc::new(PageFiles {
+        names: names(),
+        page: ingredients.page,
+        ice_servers: config.ice_servers.clone(),
+        ice_servers_on_demand: config.turn.is_some(),
+        admission: config.admission.clone(),
+    });
     let api: Arc<dyn Resource> = Arc::new(WebsocketApi { names: names(), tagging: tagging() });
     let integration: Arc<dyn Resource> = Arc::new(Integration { names: names() });
     let route: Arc<dyn Resource> = Arc::new(Route { admission: config.admission.clone() });
     let graph = Graph::new(vec![
         Arc::new(Bucket { names: names(), tagging: tagging() }),
         Arc::new(Objects {
-            names: names(),
-            page: ingredients.page,
-            ice_servers: config.ice_servers.clone(),
-            ice_servers_on_demand: config.turn.is_some(),
-            admission: config.admission.clone(),
-            foreign: ingredients.foreign_objects,
+            files: files.clone(),
+            foreign: match config.existing_bucket {
+                Some(_) => ingredients.foreign_where_unwanted,
+                None => ingredients.foreign_objects,
+            },
+        }),
+        Arc::new(ObjectsInExistingBucket {
+            files,
+            wanted: config.existing_bucket.clone().filter(|_| wants_page),
+            told: config.existing_bucket.clone().filter(|_| !wants_page),
+            foreign: ingredients.foreign_where_unwanted,
         }),
         Arc::new(LogGroup { retention_days: config.relay.log_retention_days, tagging: tagging() }),
         Arc::new(Role { settings: config.role.clone(), tagging: tagging() }),
@@ -81,14 +98,20 @@ pub(crate) fn graph(config: &Config, names: &Arc<Names>, ingredients: Ingredient
     ]);
     let own_role = config.role.existing.is_some().then_some([ROLE, ROLE_POLICY]);
     let channel = (!has_channel).then_some(SIGNALING_CHANNEL);
-    graph.without(own_role.into_iter().flatten().chain(channel))
+    let page_elsewhere: &[_] = match config.existing_bucket {
+        Some(_) => &[BUCKET, OBJECTS],
+        None => &[OBJECTS_IN_EXISTING_BUCKET],
+    };
+    graph.without(own_role.into_iter().flatten().chain(channel).chain(page_elsewhere.iter().copied()))
 }
 
 /// What the stack's tags are to tell a run that is told nothing.
-fn remembering(mut tagging: Tagging, has_channel: bool) -> Tagging {
-    if has_channel {
+fn remembering(config: &Config) -> Tagging {
+    let mut tagging = config.tagging.clone();
+    if config.turn == Some(Turn::SignalingChannel) {
         tagging.remembers.insert(Memory::Turn, "kvs".to_owned());
     }
+    tagging.remembers.extend(config.existing_bucket.iter().map(|bucket| (Memory::Bucket, bucket.to_string())));
     tagging
 }
 
@@ -113,6 +136,7 @@ mod tests {
             stage: StageName::default(),
             target: Target::Local { port: 0, region: None },
             page: PageSource::BuiltIn,
+            existing_bucket: None,
             relay: RelaySettings::default(),
             role: RoleSettings::default(),
             ice_servers: default_ice_servers(),
@@ -129,6 +153,7 @@ mod tests {
             region: Region("us-east-1".into()),
             reach: Reach::Aws,
             role_path: RolePath::default(),
+            existing_bucket: None,
         });
         let relay = Artifact {
             zip: b"zip".as_slice().into(),
@@ -137,9 +162,10 @@ mod tests {
             path: None,
         };
         let ingredients = Ingredients {
-            page: Page::load(&config.page).unwrap(),
+            page: Page::wanted(&config).unwrap(),
             relay: Some(relay),
             foreign_objects: ForeignObjects::Ignore,
+            foreign_where_unwanted: ForeignObjects::Keep,
         };
         graph(&config, &names, ingredients)
     }
@@ -159,7 +185,8 @@ mod tests {
     async fn no_order_has_a_cycle_and_the_stage_moves_last() {
         let graph = sample();
         order_of(&graph.observe_order(), &graph).await;
-        let applied = order_of(&graph.apply_order(), &graph).await;
+        let mut applied = order_of(&graph.apply_order(), &graph).await;
+        applied.retain(|address| graph.is_wanted(*address));
         assert_eq!(applied.last(), Some(&crate::resources::STAGE));
         let deleted = order_of(&graph.delete_order(), &graph).await;
         let place = |address| deleted.iter().position(|other| *other == address).unwrap();

@@ -11,7 +11,7 @@ pub(crate) struct AdmissionOptions {
     /// Let only pages of this origin connect to the relay: 'self' for the stack's own, or e.g. https://app.example.org; may be repeated
     ///
     /// Browsers say which page opens a connection, and any other is refused; programs that are no browsers may say what they like.
-    /// Otherwise all pages may connect.
+    /// Otherwise all pages may connect. All pages in one bucket have one origin, which matters with --existing-bucket.
     #[arg(long = "allowed-origin", value_name = "URL|self")]
     pub(crate) allowed_origins: Vec<AllowedOrigin>,
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{PlaceOptions, RoleOptions, TurnServiceOptions};
+use super::{BucketOptions, PlaceOptions, RoleOptions, TurnServiceOptions};
 use crate::artifact::Architecture;
 use crate::naming::StackName;
 
@@ -16,6 +16,9 @@ pub(crate) struct DoctorOptions {
 
     #[command(flatten)]
     pub(crate) place: PlaceOptions,
+
+    #[command(flatten)]
+    pub(crate) bucket: BucketOptions,
 
     #[command(flatten)]
     pub(crate) role: RoleOptions,

@@ -25,6 +25,7 @@ pub(super) fn config(
     Ok(Config {
         tagging: Tagging { user: tags(&content.tags)?, expires, ..Tagging::default() },
         page: content.client.clone().map_or(PageSource::BuiltIn, PageSource::Directory),
+        existing_bucket: content.bucket.existing_bucket.clone(),
         relay: RelaySettings {
             artifact: content.relay.clone(),
             architecture: content.arch,
@@ -76,6 +77,7 @@ pub(super) fn bare_at(stack: StackName, target: Target) -> Config {
         stage: StageName::default(),
         target,
         page: PageSource::BuiltIn,
+        existing_bucket: None,
         relay: RelaySettings::default(),
         role: RoleSettings::default(),
         ice_servers: default_ice_servers(),

@@ -57,6 +57,7 @@ mod tests {
             region: Region("eu-central-1".into()),
             reach,
             role_path: RolePath::default(),
+            existing_bucket: None,
         };
         let relay = RelaySettings::default();
         let said = in_short(&relay, &names(Reach::Aws)).unwrap();

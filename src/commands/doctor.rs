@@ -21,7 +21,7 @@ use crate::engine::context::Context;
 use crate::engine::resource::Address;
 use crate::events::{EndpointSource, Event, Phase};
 use crate::lifetime::LastDeploy;
-use crate::naming::{Names, Patterns, Reach, Region, StackName, StageName};
+use crate::naming::{ExistingBucket, Names, Patterns, Reach, Region, StackName, StageName};
 use crate::permissions::{self, Purpose};
 use jiff::Timestamp;
 
@@ -33,6 +33,7 @@ pub(super) struct Patient {
     pub(super) stack: StackName,
     pub(super) role: RoleSettings,
     pub(super) turn: Option<TurnService>,
+    pub(super) bucket: Option<ExistingBucket>,
     /// As the command line has it.
     pub(super) region: Option<String>,
 }
@@ -44,6 +45,7 @@ pub(super) async fn run(options: &DoctorOptions, run: &Run) -> Result<Ending, Di
         stack: options.name.clone(),
         role: configure::role(&options.role)?,
         turn: options.turn.turn,
+        bucket: options.bucket.existing_bucket.clone(),
         region: options.place.region.clone(),
     };
     let mut report = Report { run, problems: Vec::new() };
@@ -180,9 +182,11 @@ async fn ask_the_account(
         role_path: role_path.clone(),
         existing_role: patient.role.existing.clone(),
         has_signaling_channel: patient.turn == Some(TurnService::Kvs),
+        existing_bucket: patient.bucket.clone(),
     };
     let (stack, stage) = (patient.stack.clone(), StageName::default());
-    let names = Arc::new(Names { stack, stage, partition, account: id, region, reach, role_path });
+    let existing_bucket = patient.bucket.clone();
+    let names = Arc::new(Names { stack, stage, partition, account: id, region, reach, role_path, existing_bucket });
     let cancel = report.run.cancel.clone();
     let deploy = Arc::new(LastDeploy::by(&caller, Timestamp::now()));
     let context = Context { clients, names, known: Arc::default(), deploy, events, cancel, address: ACCOUNT };
@@ -192,7 +196,8 @@ async fn ask_the_account(
     let wanted = permissions::policy(&[Purpose::Up], &of, boundary);
     let role = patient.role.existing.as_ref().map(|role| format!(" --existing-role {role}")).unwrap_or_default();
     let turn = patient.turn.map(|TurnService::Kvs| " --turn kvs").unwrap_or_default();
-    let hint = format!("webrtc-aws policy {} --for up{role}{turn}", patient.stack);
+    let bucket = patient.bucket.as_ref().map(|bucket| format!(" --existing-bucket {bucket}")).unwrap_or_default();
+    let hint = format!("webrtc-aws policy {} --for up{role}{bucket}{turn}", patient.stack);
     report.tell(doctor::permissions(&context, &caller, &wanted, &hint).await);
 }
 

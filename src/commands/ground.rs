@@ -69,7 +69,8 @@ impl Ground {
     /// A run on one stack of it.
     pub(super) fn session<'run>(&self, config: Config, run: &'run Run) -> Session<'run> {
         let (stage, role_path) = (config.stage.clone(), config.role.path.clone());
-        let names = Arc::new(Names { stage, role_path, ..self.territory.names(config.stack.clone()) });
+        let existing_bucket = config.existing_bucket.clone();
+        let names = Arc::new(Names { stage, role_path, existing_bucket, ..self.territory.names(config.stack.clone()) });
         let context = Context {
             clients: self.clients.clone(),
             names,

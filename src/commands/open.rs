@@ -8,7 +8,7 @@ use tokio::process::Command;
 use super::configure;
 use super::place;
 use super::session::Session;
-use super::verify::outputs_of_what_is_there;
+use super::verify::what_is_there;
 use super::{Ending, Run};
 use crate::cli::OpenOptions;
 use crate::diagnostics::Diagnostic;
@@ -21,7 +21,7 @@ pub(super) async fn run(options: &OpenOptions, run: &Run) -> Result<Ending, Diag
     let config = configure::bare(&options.stack);
     let place = place::existing(&config.target, run).await?;
     let session = Session::open(config, &place, run).await?;
-    let outputs = outputs_of_what_is_there(&session).await?;
+    let (_, outputs) = what_is_there(session).await?;
     let url = outputs.site_url.clone();
     let shown = if options.code.qr {
         PageShown::Code

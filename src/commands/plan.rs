@@ -11,7 +11,7 @@ use crate::page::Page;
 
 pub(super) async fn run(options: &PlanOptions, run: &Run) -> Result<Ending, Diagnostic> {
     let config = configure::config(&options.stack, &options.content, Some(&options.life))?;
-    let page = Page::load(&config.page)?;
+    let page = Page::wanted(&config)?;
     let place = place::existing(&config.target, run).await?;
     let session = Session::open(config, &place, run).await?;
     let relay = session.relay().await?;

@@ -28,11 +28,22 @@ pub(super) async fn run(options: &PolicyOptions, run: &Run) -> Result<Ending, Di
     let (kind, document) = match (&options.github, options.purposes.as_slice()) {
         (Some(repository), _) => (PolicyKind::Trust, permissions::github_trust(&of, repository, &options.subject)),
         (None, [Purpose::Relay]) => (PolicyKind::Relay, permissions::relay(&of, &options.stage)),
-        (None, purposes) if purposes.contains(&Purpose::Relay) => {
+        (None, [Purpose::Bucket]) if of.existing_bucket.is_some() => {
+            (PolicyKind::Bucket, permissions::public_page(&of))
+        }
+        (None, [Purpose::Bucket]) => {
             return Err(Diagnostic::new(
                 Code::InvalidInput,
-                "what the relay has to be allowed and what its deployers have to be are two policies",
-                "make one with --for relay alone, for the relay's role, and one without",
+                "a bucket of the stack's own has the policy that 'up' gives it",
+                "say with --existing-bucket for which other bucket the policy is to be",
+            ));
+        }
+        (None, purposes) if purposes.iter().any(|it| matches!(it, Purpose::Relay | Purpose::Bucket)) => {
+            return Err(Diagnostic::new(
+                Code::InvalidInput,
+                "what the relay, everybody and the deployers have to be allowed are policies of their own",
+                "make one with --for relay alone, for the relay's role, one with --for bucket alone, for the page's bucket, and one \
+                 without",
             ));
         }
         (None, purposes) => (PolicyKind::Permissions, permissions::policy(purposes, &of, boundary)),
@@ -53,6 +64,7 @@ async fn patterns(options: &PolicyOptions, role: RoleSettings, run: &Run) -> Res
     let stacks = options.stacks.clone().unwrap_or_else(|| options.name.clone().into());
     let RoleSettings { path: role_path, existing: existing_role, .. } = role;
     let has_signaling_channel = options.turn.turn == Some(TurnService::Kvs);
+    let existing_bucket = options.bucket.existing_bucket.clone();
     let given = options.region.clone().map(Region);
     let access = Access {
         region: options.region.clone().filter(|region| region != ANY),
@@ -68,7 +80,16 @@ async fn patterns(options: &PolicyOptions, role: RoleSettings, run: &Run) -> Res
         };
         let partition = Partition::of_region(region.as_str());
         let account = AccountId(account.clone());
-        return Ok(Patterns { stacks, partition, account, region, role_path, existing_role, has_signaling_channel });
+        return Ok(Patterns {
+            stacks,
+            partition,
+            account,
+            region,
+            role_path,
+            existing_role,
+            existing_bucket,
+            has_signaling_channel,
+        });
     }
     run.events.emit(Event::Phase { phase: Phase::Identifying });
     let sdk = clients::load(&access).await?;
@@ -83,7 +104,16 @@ async fn patterns(options: &PolicyOptions, role: RoleSettings, run: &Run) -> Res
         decided: run.settings.decided(),
     });
     let region = given.unwrap_or(region);
-    Ok(Patterns { stacks, partition, account: id, region, role_path, existing_role, has_signaling_channel })
+    Ok(Patterns {
+        stacks,
+        partition,
+        account: id,
+        region,
+        role_path,
+        existing_role,
+        existing_bucket,
+        has_signaling_channel,
+    })
 }
 
 async fn configured_region(access: &Access) -> Result<Region, Diagnostic> {

@@ -18,8 +18,10 @@ use crate::engine::outputs::Outputs;
 use crate::engine::plan::{Action, Goal, Plan, plan};
 use crate::engine::resource::Observed;
 use crate::events::{Event, Phase};
+use crate::naming::{ExistingBucket, Names};
 use crate::page::Page;
-use crate::resources::objects::ForeignObjects;
+use crate::resources::page_files::ForeignObjects;
+use crate::resources::{OBJECTS, OBJECTS_IN_EXISTING_BUCKET};
 use crate::stack::{self, Ingredients};
 
 /// What AWS has done before is shown to everybody after this time (AWS-FACTS D: seconds).
@@ -67,7 +69,17 @@ impl<'run> Session<'run> {
 
     /// The stack as it is wanted.
     pub(super) fn graph(&self, page: Page, relay: Option<Artifact>) -> Graph {
-        let ingredients = Ingredients { page, relay, foreign_objects: ForeignObjects::Ignore };
+        self.graph_with(page, relay, ForeignObjects::Keep)
+    }
+
+    /// The same for a run that never writes, and so can do with fewer rights.
+    pub(super) fn graph_to_look_at(&self, page: Page, relay: Option<Artifact>) -> Graph {
+        self.graph_with(page, relay, ForeignObjects::Ignore)
+    }
+
+    fn graph_with(&self, page: Page, relay: Option<Artifact>, foreign_where_unwanted: ForeignObjects) -> Graph {
+        let foreign_objects = ForeignObjects::Ignore;
+        let ingredients = Ingredients { page, relay, foreign_objects, foreign_where_unwanted };
         stack::graph(&self.config, &self.context.names, ingredients)
     }
 
@@ -127,6 +139,13 @@ impl<'run> Session<'run> {
     fn planned(&self, graph: Graph, observations: Observations, goal: Goal) -> Result<Survey, Diagnostic> {
         let plan = plan(&graph, &observations, &self.context.known, goal)?;
         self.run.events.emit(Event::Planned { plan: plan.clone() });
+        let goes = |address| plan.steps.iter().any(|step| step.address == address && step.action == Action::Delete);
+        if goal == Goal::Present && (goes(OBJECTS) || goes(OBJECTS_IN_EXISTING_BUCKET)) {
+            self.run.events.warn(format!(
+                "the page moves to {}, and is gone from where it was; the WebSocket URL stays",
+                self.context.names.site_url()
+            ));
+        }
         Ok(Survey { graph, observations, plan })
     }
 
@@ -144,7 +163,27 @@ impl<'run> Session<'run> {
 
     /// URLs and ids, if the stack's API is there.
     pub(super) fn outputs(&self) -> Option<Outputs> {
-        self.context.known.api.get().map(|api| Outputs::new(&self.context.names, &api))
+        self.outputs_under(&self.context.names)
+    }
+
+    /// The same, with the page where it was found: whoever is told nothing of an existing bucket should see its URL.
+    pub(super) fn outputs_as_found(&self, observations: &Observations) -> Option<Outputs> {
+        let has_own_page = observations.get(&OBJECTS).is_some_and(|observed| *observed != Observed::Absent);
+        match self.context.known.page_bucket.get().filter(|_| !has_own_page) {
+            Some(bucket) => self.outputs_under(&self.context.names.with_page_in(bucket)),
+            None => self.outputs(),
+        }
+    }
+
+    fn outputs_under(&self, names: &Names) -> Option<Outputs> {
+        self.context.known.api.get().map(|api| Outputs::new(names, &api))
+    }
+
+    /// The same run for a stack whose page was found in an existing bucket.
+    pub(super) fn with_page_in(mut self, bucket: ExistingBucket) -> Self {
+        self.context.names = Arc::new(self.context.names.with_page_in(bucket.clone()));
+        self.config.existing_bucket = Some(bucket);
+        self
     }
 }
 

@@ -14,7 +14,7 @@ use crate::page::Page;
 
 pub(super) async fn run(options: &StatusOptions, run: &Run) -> Result<Ending, Diagnostic> {
     let config = configure::config(&options.stack, &options.content, None)?;
-    let page = Page::load(&config.page)?;
+    let page = Page::wanted(&config)?;
     let place = place::existing(&config.target, run).await?;
     let session = Session::open(config, &place, run).await?;
     let relay = session.relay_at_hand().await?;
@@ -26,7 +26,7 @@ pub(super) async fn run(options: &StatusOptions, run: &Run) -> Result<Ending, Di
 
 /// Looks at everything, and where there is nothing, at other regions.
 pub(super) async fn show(session: &Session<'_>, page: Page, relay: Option<Artifact>) -> Result<Ending, Diagnostic> {
-    let graph = session.graph(page, relay);
+    let graph = session.graph_to_look_at(page, relay);
     let observations = session.observe(&graph).await?;
     let resources = status(&graph, &observations, &session.context.known)?;
     let health = Health::of(&resources);
@@ -38,5 +38,5 @@ pub(super) async fn show(session: &Session<'_>, page: Page, relay: Option<Artifa
     {
         session.run.events.warn(format!("{}; {}", elsewhere.summary, elsewhere.hint));
     }
-    Ok(Ending { outputs: session.outputs(), ..Ending::default() })
+    Ok(Ending { outputs: session.outputs_as_found(&observations), ..Ending::default() })
 }

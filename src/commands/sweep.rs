@@ -11,7 +11,7 @@ use crate::engine::observe::interrupted;
 use crate::events::{Event, Phase};
 use crate::fleet::{Depth, FoundStack, Judged, Rules};
 use crate::naming::{StackName, StackPattern};
-use crate::resources::objects::ForeignObjects;
+use crate::resources::page_files::ForeignObjects;
 
 /// What a sweep is asked to do.
 #[derive(Clone, Debug)]

@@ -13,13 +13,14 @@ use crate::cli::{OutputFormat, TeardownOptions};
 use crate::config::Config;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::apply::apply_absent;
+use crate::engine::context::Known;
 use crate::engine::graph::Graph;
 use crate::engine::observe::{Observations, observe};
 use crate::engine::plan::{Action, Goal, Plan, left_alone};
 use crate::engine::resource::Observed;
 use crate::events::{Event, Phase};
 use crate::naming::Memory;
-use crate::resources::objects::ForeignObjects;
+use crate::resources::page_files::ForeignObjects;
 use crate::ui;
 
 /// AWS may show what it has just deleted for a few seconds more.
@@ -35,7 +36,11 @@ pub(super) async fn run(options: &TeardownOptions, output: OutputFormat, run: &R
             "pass --yes if you mean it",
         ));
     }
-    let config = Config { turn: configure::turn_service(&options.turn), ..configure::bare(&options.stack) };
+    let config = Config {
+        turn: configure::turn_service(&options.turn),
+        existing_bucket: options.bucket.existing_bucket.clone(),
+        ..configure::bare(&options.stack)
+    };
     let place = place::existing(&config.target, run).await?;
     let session = Session::open(config, &place, run).await?;
     let foreign_objects = if options.delete_foreign_objects { ForeignObjects::Delete } else { ForeignObjects::Keep };
@@ -91,6 +96,13 @@ async fn confirm(plan: &Plan, whole: &str, run: &Run) -> Result<(), Diagnostic> 
     Err(Diagnostic::new(Code::Declined, "nothing was deleted", "answer 'y', or pass --yes, to delete"))
 }
 
+/// What the next run has to be told, as all that remembered it may be gone.
+fn what_to_tell(known: &Known) -> String {
+    let turn = known.remembered.values(Memory::Turn).first().map(|_| " --turn kvs".to_owned());
+    let bucket = known.page_bucket.get().map(|bucket| format!(" --existing-bucket {bucket}"));
+    turn.into_iter().chain(bucket).collect()
+}
+
 /// Looks again, as if for the first time, and says what is there that is not ours.
 async fn nothing_is_left(session: &Session<'_>, graph: &Graph) -> Result<Observations, Diagnostic> {
     session.run.events.emit(Event::Phase { phase: Phase::Verifying });
@@ -111,8 +123,7 @@ async fn nothing_is_left(session: &Session<'_>, graph: &Graph) -> Result<Observa
             format!("something is left of {}", session.whole()),
             format!(
                 "run 'teardown{}' again; if it stays, somebody may be making it anew: another run, a pipeline",
-                // What remembered it may be gone.
-                if session.context.known.remembered.values(Memory::Turn).is_empty() { "" } else { " --turn kvs" }
+                what_to_tell(&session.context.known)
             ),
         )
         .leaving(left.into_inner().unwrap_or_else(PoisonError::into_inner))),

@@ -68,7 +68,7 @@ pub(super) async fn run(options: &UpOptions, run: &Run) -> Ending {
         Err(problem) => return problem.into(),
     };
     // Before anything is started or called: a mistake in the page should cost nothing.
-    let page = match Page::load(&config.page) {
+    let page = match Page::wanted(&config) {
         Ok(page) => page,
         Err(problem) => return problem.into(),
     };

@@ -21,7 +21,7 @@ use crate::engine::status::{ResourceStatus, status};
 use crate::events::{Event, Phase};
 use crate::naming::{ApiId, Names};
 use crate::page::Page;
-use crate::resources::{FUNCTION, OBJECTS, ROLE, ROLE_POLICY, WEBSOCKET_API};
+use crate::resources::{FUNCTION, OBJECTS, OBJECTS_IN_EXISTING_BUCKET, ROLE, ROLE_POLICY, WEBSOCKET_API};
 use crate::verify::{Advice, JoinToken, Summary, Survey, Verification};
 
 /// What was just made may need as long until it is in effect everywhere (AWS-FACTS A6, B3, E1).
@@ -38,12 +38,12 @@ pub(super) async fn run(options: &VerifyOptions, run: &Run) -> Result<Ending, Di
     let config = configure::bare(&options.stack);
     let place = place::existing(&config.target, run).await?;
     let session = Session::open(config, &place, run).await?;
-    let outputs = outputs_of_what_is_there(&session).await?;
+    let (session, outputs) = what_is_there(session).await?;
     let patience = match options.patience {
         Some(seconds) => Duration::from_secs(seconds),
         None => patience_with_age(&session).await?,
     };
-    let graph = session.graph(Page::none(), None);
+    let graph = session.graph_to_look_at(Page::none(), None);
     let problem = verify(&session, &graph, &outputs, patience, token).await?;
     Ok(Ending { outputs: Some(outputs), problem, ..Ending::default() })
 }
@@ -69,10 +69,10 @@ pub(super) async fn verify(
 ) -> Result<Option<Diagnostic>, Diagnostic> {
     let run = session.run;
     run.events.emit(Event::Phase { phase: Phase::Checking });
-    let reach = &session.context.names.reach;
-    let verification = Verification::new(outputs, reach, patience, token, &run.events)?;
+    let names = &session.context.names;
+    let verification = Verification::new(outputs, &names.reach, names.page_prefix(), patience, token, &run.events)?;
     let up = format!("webrtc-aws up {}{}", outputs.stack, SamePlace(&session.config.target));
-    let advice = Advice { outputs, up };
+    let advice = Advice { outputs, up, existing_bucket: names.existing_bucket.as_ref() };
     let checks = async { Ok(verification.run(&advice, async || look(session, graph).await).await) };
     let summary = run.unless_interrupted(checks).await?;
     Ok((!summary.failed.is_empty()).then(|| failed(&summary, &session.context.names)))
@@ -127,26 +127,32 @@ fn without_the_own_role(mut resources: Vec<ResourceStatus>) -> Vec<ResourceStatu
 }
 
 fn files(observations: &Observations) -> BTreeSet<String> {
-    match observations.get(&OBJECTS) {
-        Some(Observed::Owned(spec)) => {
-            spec["files"].as_object().into_iter().flat_map(|files| files.keys().cloned()).collect()
-        }
-        _ => BTreeSet::new(),
-    }
+    let places = [OBJECTS, OBJECTS_IN_EXISTING_BUCKET].into_iter().filter_map(|address| observations.get(&address));
+    let specs = places.filter_map(|observed| match observed {
+        Observed::Owned(spec) => spec["files"].as_object(),
+        _ => None,
+    });
+    specs.flat_map(|files| files.keys().cloned()).collect()
 }
 
-/// URLs and ids: all that the checks need to know, found by the API's tag.
-pub(super) async fn outputs_of_what_is_there(session: &Session<'_>) -> Result<Outputs, Diagnostic> {
-    let whole = session.graph(Page::none(), None);
-    let api = whole.resources().iter().filter(|resource| resource.address() == WEBSOCKET_API).cloned().collect();
-    let api = Graph::new(api);
+/// URLs and ids: all that the checks need to know, found by the API's tags. The session is then one that knows where the page is.
+pub(super) async fn what_is_there(session: Session<'_>) -> Result<(Session<'_>, Outputs), Diagnostic> {
+    let whole = session.graph_to_look_at(Page::none(), None);
+    let part = |address| {
+        let resources = whole.resources().iter();
+        Graph::new(resources.filter(|resource| resource.address() == address).cloned().collect())
+    };
+    let api = part(WEBSOCKET_API);
     let observations = session.observe(&api).await?;
     // Refuses what is not ours, or is there twice.
     plan(&api, &observations, &session.context.known, Goal::Present)?;
-    match session.outputs() {
-        Some(outputs) => Ok(outputs),
-        None => Err(not_deployed(session, &whole).await?),
-    }
+    let Some(outputs) = session.outputs() else { return Err(not_deployed(&session, &whole).await?) };
+    let page = part(OBJECTS_IN_EXISTING_BUCKET);
+    session.run.unless_interrupted(observe(&page, &session.context, &session.run.cancel)).await?;
+    let Some(bucket) = session.context.known.page_bucket.get() else { return Ok((session, outputs)) };
+    let session = session.with_page_in(bucket);
+    let outputs = session.outputs().unwrap_or(outputs);
+    Ok((session, outputs))
 }
 
 /// Nothing at all, or something that an interrupted run left.

@@ -65,9 +65,20 @@ pub(crate) async fn public_access(context: &Context) -> Finding {
     if in_force.is_empty() {
         return Finding::ok(subject, "the account does not forbid public pages");
     }
+    let forbids = format!("the account forbids public pages in all its buckets ({})", in_force.join(", "));
+    if let Some(bucket) = &context.names.existing_bucket {
+        return Finding::warning(
+            subject,
+            forbids,
+            format!(
+                "the page opens only if the owner of the bucket {} serves it in another way, such as CloudFront",
+                bucket.name()
+            ),
+        );
+    }
     Finding::problem(
         subject,
-        format!("the account forbids public pages in all its buckets ({})", in_force.join(", ")),
+        forbids,
         "ask who administers the account to turn these off (S3 console, 'Block Public Access settings for this account'), or use an \
          account of its own; webrtc-aws never changes them",
     )

@@ -20,7 +20,7 @@ use crate::aws::retry::{self, Look, Repeat, Waiting};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::events::{Event, Events};
 use crate::lifetime::{Expiry, LastDeploy};
-use crate::naming::{ApiId, IntegrationId, Memory, Names, OWNER_TAG, RoleId, RouteId};
+use crate::naming::{ApiId, ExistingBucket, IntegrationId, Memory, Names, OWNER_TAG, RoleId, RouteId};
 
 /// A cell for one id that only AWS can assign.
 #[derive(Debug)]
@@ -103,6 +103,8 @@ pub(crate) struct Known {
     pub(crate) signaling_channel: Slot<String>,
     pub(crate) deployed: Slot<LastDeploy>,
     pub(crate) remembered: Remembered,
+    /// Where the page was found, if that is neither a bucket of the stack's own nor the one that is wanted.
+    pub(crate) page_bucket: Slot<ExistingBucket>,
 }
 
 /// What a plan shows where an id is not known yet. It never reaches AWS: a step runs only after what it needs.

@@ -52,11 +52,14 @@ impl Graph {
         self.order(|resource| resource.remembered_by().into_iter().chain(resource.contained_in()).collect())
     }
 
-    /// Built after its container and its needs. What is wanted no more goes when nothing uses it any longer.
+    /// Built after its container and its needs. What is wanted no more goes last, when nothing uses it any longer and what takes its
+    /// place stands.
     pub(crate) fn apply_order(&self) -> Order {
         self.order(|resource| {
             if !self.is_wanted(resource.address()) {
-                return self.users_of(resource.address()).chain(self.before_its_end(resource)).collect();
+                let wanted = self.resources.iter().map(|other| other.address()).filter(|it| self.is_wanted(*it));
+                let users = self.users_of(resource.address());
+                return self.before_its_end(resource).into_iter().chain(users).chain(wanted).collect();
             }
             let before = resource.needs().into_iter().chain(resource.contained_in());
             before.filter(|address| self.is_wanted(*address)).collect()

@@ -36,7 +36,7 @@ impl Outputs {
             site_url: names.site_url(),
             websocket_url: names.websocket_url(api),
             api_id: api.to_string(),
-            bucket: names.bucket(),
+            bucket: names.page_bucket(),
             function: names.function(),
             log_group: names.log_group(),
         }

@@ -20,7 +20,7 @@ use crate::engine::context::{self, Absence, Operation, all_pages};
 use crate::engine::resource::Address;
 use crate::events::Events;
 use crate::lifetime::{Age, Expiry, LastDeploy};
-use crate::naming::{EXPIRY_TAG, OWNER_TAG, Region, StackName, StackPattern, Territory};
+use crate::naming::{EXPIRY_TAG, Memory, OWNER_TAG, Region, StackName, StackPattern, Territory};
 use crate::resources::Doing;
 
 /// Waits here are no single resource's.
@@ -106,8 +106,15 @@ impl Finder<'_> {
     }
 
     fn found(&self, stack: StackName, sightings: &[Sighting]) -> FoundStack {
-        let (parts, missing): (Vec<_>, Vec<_>) =
+        let (parts, mut missing): (Vec<_>, Vec<_>) =
             Part::ALL.into_iter().partition(|part| sightings.iter().any(|sighting| sighting.part == *part));
+        let mut names = self.territory.names(stack.clone());
+        if !parts.contains(&Part::Bucket) {
+            let remembered = sightings.iter().find_map(|sighting| sighting.tag(Memory::Bucket.key())?.parse().ok());
+            names.existing_bucket = remembered;
+        }
+        let existing_bucket = names.existing_bucket.is_some();
+        missing.retain(|part| *part != Part::Bucket || !existing_bucket);
         let deployed = sightings.iter().filter_map(|sighting| {
             let tags = sighting.tags.as_ref()?;
             LastDeploy::of(tags.iter().map(|(key, value)| (key.as_str(), value.as_str())))
@@ -117,7 +124,7 @@ impl Finder<'_> {
         let since = || sightings.iter().filter_map(|sighting| sighting.since);
         let last_activity = since().max().max(deployed.as_ref().map(|deployed| deployed.at));
         FoundStack {
-            site_url: parts.contains(&Part::Bucket).then(|| self.territory.names(stack.clone()).site_url()),
+            site_url: (parts.contains(&Part::Bucket) || existing_bucket).then(|| names.site_url()),
             stack,
             region: self.territory.region.clone(),
             parts,

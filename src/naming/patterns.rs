@@ -5,8 +5,8 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::{
-    AccountId, ExistingRole, InvalidName, Names, Partition, Reach, Region, RolePath, StackName, StageName,
-    wildcard_match,
+    AccountId, ExistingBucket, ExistingRole, InvalidName, Names, Partition, Reach, Region, RolePath, StackName,
+    StageName, wildcard_match,
 };
 
 /// What stands for an account or a region that is left open.
@@ -73,6 +73,8 @@ pub(crate) struct Patterns {
     pub(crate) existing_role: Option<ExistingRole>,
     /// Their TURN servers are those of a signalling channel.
     pub(crate) has_signaling_channel: bool,
+    /// The bucket that the pages are in, if they are not in ones of the stacks' own.
+    pub(crate) existing_bucket: Option<ExistingBucket>,
 }
 
 impl Patterns {
@@ -83,6 +85,22 @@ impl Patterns {
             None => format!("webrtc-aws-{}-????????????", self.stacks),
         };
         format!("arn:{}:s3:::{bucket}", self.partition)
+    }
+
+    /// The bucket that the page is in.
+    pub(crate) fn page_bucket(&self) -> String {
+        let existing = self.existing_bucket.as_ref();
+        existing.map_or_else(|| self.bucket(), |bucket| format!("arn:{}:s3:::{}", self.partition, bucket.name()))
+    }
+
+    /// How the keys of the page's files begin in it.
+    pub(crate) fn page_prefix(&self) -> String {
+        self.existing_bucket.as_ref().map(|bucket| bucket.prefix_of(&self.stacks)).unwrap_or_default()
+    }
+
+    /// The page's files.
+    pub(crate) fn page_objects(&self) -> String {
+        format!("{}/{}{ANY}", self.page_bucket(), self.page_prefix())
     }
 
     /// The role under its path.
@@ -172,6 +190,7 @@ impl Patterns {
             region: self.region.clone(),
             reach: Reach::Aws,
             role_path: self.role_path.clone(),
+            existing_bucket: None,
         })
     }
 }
@@ -197,6 +216,7 @@ mod tests {
                 region: Region("eu-west-1".into()),
                 reach: Reach::Aws,
                 role_path: path.parse().unwrap(),
+                existing_bucket: Some("team-pages/calls".parse().unwrap()),
             };
             let stacks = if is_open { format!("{}*", &stack[..1]) } else { stack };
             let open = |text: &str| if is_open { ANY.to_owned() } else { text.to_owned() };
@@ -208,7 +228,11 @@ mod tests {
                 role_path: names.role_path.clone(),
                 existing_role: None,
                 has_signaling_channel: false,
+                existing_bucket: names.existing_bucket.clone(),
             };
+            let object = format!("arn:{}:s3:::{}/{}a/b.js", names.partition, names.page_bucket(), names.page_prefix());
+            prop_assert!(wildcard_match(&patterns.page_prefix(), &names.page_prefix()));
+            prop_assert!(wildcard_match(&patterns.page_objects(), &object));
             for (pattern, name) in [
                 (patterns.bucket(), names.bucket_arn()),
                 (patterns.role(), names.role_arn()),

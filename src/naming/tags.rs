@@ -25,14 +25,17 @@ pub(crate) const VERSION_TAG: &str = "webrtc-aws:version";
 pub(crate) enum Memory {
     /// What carries its calls beside its own relay.
     Turn,
+    /// The bucket of somebody else's that its page is in.
+    Bucket,
 }
 
 impl Memory {
-    const ALL: [Self; 1] = [Self::Turn];
+    const ALL: [Self; 2] = [Self::Turn, Self::Bucket];
 
     pub(crate) const fn key(self) -> &'static str {
         match self {
             Self::Turn => "webrtc-aws:turn",
+            Self::Bucket => "webrtc-aws:bucket",
         }
     }
 

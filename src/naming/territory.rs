@@ -12,6 +12,12 @@ pub(crate) struct Territory {
 }
 
 impl Territory {
+    /// Where a stack is.
+    pub(crate) fn of(names: &Names) -> Self {
+        let Names { partition, account, region, reach, .. } = names.clone();
+        Self { partition, account, region, reach }
+    }
+
     /// The names of a stack here, as they are unless it was given another stage or path.
     pub(crate) fn names(&self, stack: StackName) -> Names {
         Names {
@@ -22,6 +28,7 @@ impl Territory {
             region: self.region.clone(),
             reach: self.reach.clone(),
             role_path: RolePath::default(),
+            existing_bucket: None,
         }
     }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::table::TABLE;
 use super::{Permission, Purpose, Scope, When};
 use crate::naming::{OWNER_TAG, Patterns};
+use crate::resources::bucket::over_tls_alone;
 
 /// What IAM allows a managed policy, white space aside.
 pub(crate) const MANAGED_POLICY_LIMIT: usize = 6_144;
@@ -85,6 +86,8 @@ pub(crate) fn policy(purposes: &[Purpose], of: &Patterns, boundary: Option<&str>
             When::WithOwnRole => of.existing_role.is_none(),
             When::WithExistingRole => of.existing_role.is_some(),
             When::WithSignalingChannel => of.has_signaling_channel,
+            When::WithOwnBucket => of.existing_bucket.is_none(),
+            When::WithExistingBucket => of.existing_bucket.is_some(),
         };
         wanted && permission.purposes.iter().any(|needed| purposes.iter().any(|purpose| purpose.includes(*needed)))
     };
@@ -116,10 +119,24 @@ fn condition(scope: Scope, of: &Patterns, boundary: Option<&str>) -> Option<Valu
         Scope::PassedRole => Some(json!({ "StringEquals": { "iam:PassedToService": "lambda.amazonaws.com" } })),
         Scope::RoleRights => boundary.map(|arn| json!({ "StringEquals": { "iam:PermissionsBoundary": arn } })),
         Scope::NewApi => Some(tag("RequestTag")),
+        // What is no name of the stack's own is not to be listed. Which uploads are listed no key can limit.
+        Scope::ExistingBucket => Some(json!({ string: { "s3:prefix": of.page_prefix() } })),
         // Parts of an API carry no tags of their own, and inherit none in the v2 API as far as is documented.
         Scope::Api => Some(tag("ResourceTag")),
         _ => None,
     }
+}
+
+/// What the owner of a bucket has to add to its policy: everybody may read the page, over https, and list nothing.
+pub(crate) fn public_page(of: &Patterns) -> Document {
+    Document::of(vec![Statement {
+        sid: "ReadWebrtcAwsPage",
+        effect: "Allow",
+        principal: Some(json!("*")),
+        action: vec!["s3:GetObject"],
+        resource: vec![of.page_objects()],
+        condition: Some(over_tls_alone()),
+    }])
 }
 
 /// Lets workflows of one GitHub repository take a role. `subject` is the part of the token's subject after the repository, such as
@@ -155,6 +172,7 @@ mod tests {
             role_path: "/team/of/people/".parse().unwrap(),
             existing_role: None,
             has_signaling_channel: false,
+            existing_bucket: None,
         }
     }
 
@@ -185,6 +203,31 @@ mod tests {
             assert!(passes || statement.action.iter().all(|action| reads.contains(action)), "{statement:?}");
         }
         assert!(document.statement.iter().any(|statement| statement.action == ["iam:PassRole"]));
+    }
+
+    #[test]
+    fn with_an_existing_bucket_nothing_reaches_beyond_the_prefix_or_makes_a_bucket() {
+        let of = Patterns { existing_bucket: Some("team-pages".parse().unwrap()), ..patterns("demo", "eu-west-1") };
+        let document = policy(&[Purpose::Up, Purpose::Teardown, Purpose::ReadOnly], &of, None);
+        let (bucket, below) = ("arn:aws:s3:::team-pages", "arn:aws:s3:::team-pages/demo/*");
+        let about_buckets =
+            |statement: &&Statement| statement.resource.iter().any(|resource| resource.contains(":s3:::"));
+        for statement in document.statement.iter().filter(about_buckets) {
+            match statement.resource[0].as_str() {
+                resource if resource == below => {
+                    assert!(statement.action.iter().all(|it| it.contains("Object") || it.contains("Upload")))
+                }
+                resource if resource == bucket && statement.sid == "ListExistingBucket" => {
+                    assert_eq!(statement.condition, Some(json!({ "StringEquals": { "s3:prefix": "demo/" } })));
+                }
+                resource if resource == bucket => assert_eq!(statement.action, ["s3:ListBucketMultipartUploads"]),
+                // Whether there is one of the stack's own, from before.
+                _ => assert_eq!(statement.action, ["s3:ListBucket", "s3:GetBucketTagging"], "{statement:?}"),
+            }
+        }
+        assert!(document.characters() < MANAGED_POLICY_LIMIT);
+        let page = public_page(&of).statement.remove(0);
+        assert_eq!((page.resource, page.action), (vec![below.to_owned()], vec!["s3:GetObject"]));
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod relay;
 mod table;
 
 pub(crate) use denial::missing;
-pub(crate) use document::{Document, MANAGED_POLICY_LIMIT, Question, github_trust, policy};
+pub(crate) use document::{Document, MANAGED_POLICY_LIMIT, Question, github_trust, policy, public_page};
 pub(crate) use relay::{relay, relay_statements, turn_servers_statement};
 #[cfg(test)]
 pub(crate) use table::{LEFT_OUT, TABLE};
@@ -34,6 +34,8 @@ pub(crate) enum Purpose {
     Doctor,
     /// Not a command but the relay: what a role for --existing-role has to be allowed
     Relay,
+    /// Not a command but everybody: what the policy of a bucket for --existing-bucket has to allow
+    Bucket,
 }
 
 impl Purpose {
@@ -64,6 +66,9 @@ enum When {
     WithOwnRole,
     WithExistingRole,
     WithSignalingChannel,
+    /// The page is in a bucket of the stack's own.
+    WithOwnBucket,
+    WithExistingBucket,
 }
 
 /// A set of resources, with the conditions under which actions on them are allowed: one statement of a document each.
@@ -71,6 +76,12 @@ enum When {
 pub(crate) enum Scope {
     Bucket,
     Objects,
+    /// The bucket that somebody else made, as far as lists go of what is the stack's in it.
+    ExistingBucket,
+    /// The same bucket, for lists that no condition can limit.
+    ExistingBucketUploads,
+    /// What is below the stack's prefix in it.
+    ExistingBucketObjects,
     Role,
     /// The role, also while it is not there.
     RoleByName,
@@ -123,6 +134,9 @@ impl Scope {
         match self {
             Self::Bucket => "Bucket",
             Self::Objects => "Objects",
+            Self::ExistingBucket => "ListExistingBucket",
+            Self::ExistingBucketUploads => "ListExistingBucketUploads",
+            Self::ExistingBucketObjects => "ObjectsInExistingBucket",
             Self::Role => "Role",
             Self::RoleByName => "FindRole",
             Self::RoleRights => "RoleRights",
@@ -156,6 +170,8 @@ impl Scope {
         match self {
             Self::Bucket => vec![of.bucket()],
             Self::Objects => vec![format!("{}/*", of.bucket())],
+            Self::ExistingBucket | Self::ExistingBucketUploads => vec![of.page_bucket()],
+            Self::ExistingBucketObjects => vec![of.page_objects()],
             Self::Role | Self::RoleRights => vec![of.role()],
             Self::PassedRole | Self::ExistingRole => vec![of.relay_role()],
             Self::RoleByName => of.role_by_name(),

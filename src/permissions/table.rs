@@ -2,9 +2,10 @@
 //! any single one some command fails and names the action, or, in `OtherRegions`, says what it did not look at.
 
 use super::Scope::{
-    self, AccountSettings, Api, ApiList, ApiParts, ApiTagging, ApiTags, Apis, Bucket, Caller, ExistingRole, Function,
-    Functions, ListedRole, LogGroup, LogGroupTags, LogGroups, NewApi, NewApiParts, Objects, OtherRegions, PassedRole,
-    Role, RoleByName, RoleInAnyRegion, RoleRights, SignalingChannel, SuperfluousApiParts,
+    self, AccountSettings, Api, ApiList, ApiParts, ApiTagging, ApiTags, Apis, Bucket, Caller, ExistingBucket,
+    ExistingBucketObjects, ExistingBucketUploads, ExistingRole, Function, Functions, ListedRole, LogGroup,
+    LogGroupTags, LogGroups, NewApi, NewApiParts, Objects, OtherRegions, PassedRole, Role, RoleByName, RoleInAnyRegion,
+    RoleRights, SignalingChannel, SuperfluousApiParts,
 };
 use super::{Permission, Purpose, When};
 
@@ -48,32 +49,66 @@ const fn channel(action: &'static str, purposes: &'static [Purpose], calls: &'st
     Permission { when: When::WithSignalingChannel, ..row(SignalingChannel, action, purposes, calls) }
 }
 
+/// About the stack's own bucket, once it stands or is to stand.
+const fn own_bucket(
+    scope: Scope,
+    action: &'static str,
+    purposes: &'static [Purpose],
+    calls: &'static [&'static str],
+) -> Permission {
+    Permission { when: When::WithOwnBucket, ..row(scope, action, purposes, calls) }
+}
+
+/// About what the stack has in a bucket that somebody else made.
+const fn existing_bucket(
+    scope: Scope,
+    action: &'static str,
+    purposes: &'static [Purpose],
+    calls: &'static [&'static str],
+) -> Permission {
+    Permission { when: When::WithExistingBucket, ..row(scope, action, purposes, calls) }
+}
+
 /// Everything that the product may have to do, by scope.
 pub(crate) const TABLE: &[Permission] = &[
     row(Bucket, "s3:ListBucket", EVERYBODY, &["s3:HeadBucket", "s3:ListObjectsV2"]),
     row(Bucket, "s3:GetBucketTagging", EVERYBODY_AND_LIST, &["s3:GetBucketTagging"]),
-    row(Bucket, "s3:GetBucketPublicAccessBlock", EVERYBODY, &["s3:GetPublicAccessBlock"]),
-    row(Bucket, "s3:GetBucketPolicy", EVERYBODY, &["s3:GetBucketPolicy"]),
-    row(Bucket, "s3:GetEncryptionConfiguration", EVERYBODY, &["s3:GetBucketEncryption"]),
-    row(Bucket, "s3:CreateBucket", UP, &["s3:CreateBucket"]),
+    own_bucket(Bucket, "s3:GetBucketPublicAccessBlock", EVERYBODY, &["s3:GetPublicAccessBlock"]),
+    own_bucket(Bucket, "s3:GetBucketPolicy", EVERYBODY, &["s3:GetBucketPolicy"]),
+    own_bucket(Bucket, "s3:GetEncryptionConfiguration", EVERYBODY, &["s3:GetBucketEncryption"]),
+    own_bucket(Bucket, "s3:CreateBucket", UP, &["s3:CreateBucket"]),
     // For the tags in the create call.
-    row(Bucket, "s3:TagResource", UP, &["s3:CreateBucket"]),
+    own_bucket(Bucket, "s3:TagResource", UP, &["s3:CreateBucket"]),
     // Only where the tags that are wanted have changed.
-    row(Bucket, "s3:PutBucketTagging", UP, &["s3:PutBucketTagging"]),
-    row(Bucket, "s3:PutBucketPublicAccessBlock", UP, &["s3:PutPublicAccessBlock"]),
-    row(Bucket, "s3:PutEncryptionConfiguration", UP, &["s3:PutBucketEncryption"]),
-    row(Bucket, "s3:PutBucketPolicy", UP, &["s3:PutBucketPolicy"]),
-    row(Bucket, "s3:ListBucketVersions", TEARDOWN, &["s3:ListObjectVersions"]),
-    row(Bucket, "s3:ListBucketMultipartUploads", TEARDOWN, &["s3:ListMultipartUploads"]),
-    row(Bucket, "s3:DeleteBucket", TEARDOWN, &["s3:DeleteBucket"]),
-    row(Objects, "s3:GetObject", EVERYBODY, &["s3:HeadObject"]),
+    own_bucket(Bucket, "s3:PutBucketTagging", UP, &["s3:PutBucketTagging"]),
+    own_bucket(Bucket, "s3:PutBucketPublicAccessBlock", UP, &["s3:PutPublicAccessBlock"]),
+    own_bucket(Bucket, "s3:PutEncryptionConfiguration", UP, &["s3:PutBucketEncryption"]),
+    own_bucket(Bucket, "s3:PutBucketPolicy", UP, &["s3:PutBucketPolicy"]),
+    own_bucket(Bucket, "s3:ListBucketVersions", TEARDOWN, &["s3:ListObjectVersions"]),
+    own_bucket(Bucket, "s3:ListBucketMultipartUploads", TEARDOWN, &["s3:ListMultipartUploads"]),
+    own_bucket(Bucket, "s3:DeleteBucket", TEARDOWN, &["s3:DeleteBucket"]),
+    own_bucket(Objects, "s3:GetObject", EVERYBODY, &["s3:HeadObject"]),
     // Only of a bucket with versions: what is in the older ones may be somebody else's.
-    row(Objects, "s3:GetObjectVersion", TEARDOWN, &["s3:HeadObject"]),
-    row(Objects, "s3:PutObject", UP, &["s3:PutObject"]),
-    row(Objects, "s3:DeleteObject", WRITERS, &["s3:DeleteObjects", "s3:DeleteObject"]),
-    row(Objects, "s3:DeleteObjectVersion", TEARDOWN, &["s3:DeleteObjects", "s3:DeleteObject"]),
+    own_bucket(Objects, "s3:GetObjectVersion", TEARDOWN, &["s3:HeadObject"]),
+    own_bucket(Objects, "s3:PutObject", UP, &["s3:PutObject"]),
+    own_bucket(Objects, "s3:DeleteObject", WRITERS, &["s3:DeleteObjects", "s3:DeleteObject"]),
+    own_bucket(Objects, "s3:DeleteObjectVersion", TEARDOWN, &["s3:DeleteObjects", "s3:DeleteObject"]),
     // Only where somebody's upload to the bucket was never finished.
-    row(Objects, "s3:AbortMultipartUpload", TEARDOWN, &["s3:AbortMultipartUpload"]),
+    own_bucket(Objects, "s3:AbortMultipartUpload", TEARDOWN, &["s3:AbortMultipartUpload"]),
+    existing_bucket(ExistingBucket, "s3:ListBucket", EVERYBODY, &["s3:ListObjectsV2"]),
+    existing_bucket(ExistingBucket, "s3:ListBucketVersions", TEARDOWN, &["s3:ListObjectVersions"]),
+    existing_bucket(ExistingBucketUploads, "s3:ListBucketMultipartUploads", TEARDOWN, &["s3:ListMultipartUploads"]),
+    existing_bucket(ExistingBucketObjects, "s3:GetObject", EVERYBODY, &["s3:HeadObject"]),
+    existing_bucket(ExistingBucketObjects, "s3:GetObjectVersion", TEARDOWN, &["s3:HeadObject"]),
+    existing_bucket(ExistingBucketObjects, "s3:PutObject", UP, &["s3:PutObject"]),
+    existing_bucket(ExistingBucketObjects, "s3:DeleteObject", WRITERS, &["s3:DeleteObjects", "s3:DeleteObject"]),
+    existing_bucket(
+        ExistingBucketObjects,
+        "s3:DeleteObjectVersion",
+        TEARDOWN,
+        &["s3:DeleteObjects", "s3:DeleteObject"],
+    ),
+    existing_bucket(ExistingBucketObjects, "s3:AbortMultipartUpload", TEARDOWN, &["s3:AbortMultipartUpload"]),
     row(RoleByName, "iam:GetRole", UP, &["iam:GetRole"]),
     row(RoleInAnyRegion, "iam:GetRole", SEARCHERS, &["iam:GetRole"]),
     row(ListedRole, "iam:GetRole", LIST, &["iam:GetRole"]),

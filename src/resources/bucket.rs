@@ -186,6 +186,11 @@ impl Bucket {
     }
 }
 
+/// The condition under which S3 serves nothing over http://.
+pub(crate) fn over_tls_alone() -> Value {
+    json!({ "Bool": { "aws:SecureTransport": "true" } })
+}
+
 fn as_tags(context: &Context, tags: HashMap<String, String>) -> Result<Vec<Tag>, Diagnostic> {
     let tag = |(key, value)| Tag::builder().key(key).value(value).build();
     tags.into_iter().map(|pair| tag(pair).map_err(|error| context.mistake("a bucket tag", &error))).collect()
@@ -214,7 +219,7 @@ impl Kind for Bucket {
         // S3 serves http:// too, where browsers give no camera (AWS-FACTS E2) and anybody on the way could change the page.
         // Other endpoints speak what they speak.
         if self.names.reach == Reach::Aws {
-            read["Condition"] = json!({ "Bool": { "aws:SecureTransport": "true" } });
+            read["Condition"] = over_tls_alone();
         }
         Spec {
             public_access_block: PublicAccessBlock {
@@ -405,6 +410,7 @@ mod tests {
                 region: Region("us-east-1".into()),
                 reach,
                 role_path: Default::default(),
+                existing_bucket: None,
             };
             Bucket { names: Arc::new(names), tagging: Wanted::default() }.desired(&Known::default()).policy
         };

@@ -1,5 +1,5 @@
-//! Everything that a bucket can hold, whoever put it there: objects and their older versions, delete markers, unfinished
-//! uploads. None may be left when the bucket is deleted (AWS-FACTS E5).
+//! Everything that a bucket can hold, or that lies below a prefix of it, whoever put it there: objects and their older versions,
+//! delete markers, unfinished uploads. None may be left when a bucket is deleted (AWS-FACTS E5).
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -57,6 +57,8 @@ struct Kept {
 pub(super) struct Contents<'a> {
     pub(super) context: &'a Context,
     pub(super) bucket: String,
+    /// How the keys begin that this is about; empty for all of them.
+    pub(super) prefix: String,
 }
 
 /// Keys are asked for in this form: XML cannot carry every character that a key may have.
@@ -78,6 +80,33 @@ impl Contents<'_> {
         self.context.names.account.as_str()
     }
 
+    /// `None` where all keys are meant.
+    fn asked_prefix(&self) -> Option<String> {
+        Some(self.prefix.clone()).filter(|prefix| !prefix.is_empty())
+    }
+
+    /// What this is about, for people.
+    pub(super) fn whole(&self) -> String {
+        match self.asked_prefix() {
+            Some(prefix) => format!("below {prefix} in it"),
+            None => "in the bucket".to_owned(),
+        }
+    }
+
+    /// Whether it can be looked at, in one call; an answer with a body says why not.
+    pub(super) async fn glance(&self) -> Result<(), AwsFailure> {
+        self.context
+            .call(Operation::repeatable("s3", "ListObjectsV2"), || {
+                let list = self.context.clients.s3.list_objects_v2().bucket(&self.bucket).max_keys(1);
+                list.expected_bucket_owner(self.owner())
+                    .encoding_type(EncodingType::Url)
+                    .set_prefix(self.asked_prefix())
+                    .send()
+            })
+            .await
+            .map(drop)
+    }
+
     /// The keys that a reader sees.
     pub(super) async fn keys(&self) -> Result<Vec<String>, Diagnostic> {
         let objects = all_pages(async |token: Option<String>| {
@@ -91,6 +120,7 @@ impl Contents<'_> {
                         .bucket(&self.bucket)
                         .expected_bucket_owner(self.owner())
                         .encoding_type(EncodingType::Url)
+                        .set_prefix(self.asked_prefix())
                         .set_continuation_token(token.clone())
                         .send()
                 })
@@ -118,6 +148,7 @@ impl Contents<'_> {
                         .bucket(&self.bucket)
                         .expected_bucket_owner(self.owner())
                         .encoding_type(EncodingType::Url)
+                        .set_prefix(self.asked_prefix())
                         .set_key_marker(marker.0.clone())
                         .set_version_id_marker(marker.1.clone())
                         .send()
@@ -160,6 +191,7 @@ impl Contents<'_> {
                         .bucket(&self.bucket)
                         .expected_bucket_owner(self.owner())
                         .encoding_type(EncodingType::Url)
+                        .set_prefix(self.asked_prefix())
                         .set_key_marker(marker.0.clone())
                         .set_upload_id_marker(marker.1.clone())
                         .send()

@@ -2,11 +2,13 @@
 
 pub(crate) mod bucket;
 mod bucket_contents;
+pub(crate) mod existing_bucket;
 mod existing_role;
 pub(crate) mod function;
 pub(crate) mod integration;
 pub(crate) mod log_group;
 pub(crate) mod objects;
+pub(crate) mod page_files;
 pub(crate) mod permission;
 mod policy_document;
 pub(crate) mod role;
@@ -26,6 +28,7 @@ use crate::engine::resource::Address;
 
 pub(crate) const BUCKET: Address = Address::new("bucket", "page");
 pub(crate) const OBJECTS: Address = Address::new("objects", "page");
+pub(crate) const OBJECTS_IN_EXISTING_BUCKET: Address = Address::new("objects", "existing_bucket");
 pub(crate) const LOG_GROUP: Address = Address::new("log_group", "relay");
 pub(crate) const ROLE: Address = Address::new("role", "relay");
 pub(crate) const SIGNALING_CHANNEL: Address = Address::new("signaling_channel", "turn");

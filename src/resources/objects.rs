@@ -1,250 +1,26 @@
-//! The page's files in the bucket, the generated configuration among them, as one resource.
-//!
-//! Each object carries an owner mark and its content's hash as metadata: an object of a wanted key without them was put there
-//! by hand and is replaced; one of another key without the mark is not ours and stays.
+//! The page's files in the stack's own bucket, as one resource.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use aws_sdk_s3::types::ServerSideEncryption;
-use base64::{Engine, prelude::BASE64_STANDARD};
-use futures_util::{StreamExt, TryStreamExt, stream};
-use serde::{Deserialize, Serialize};
-use serde_json::json;
 
-use super::bucket_contents::{Contents, Version};
-use super::{BUCKET, Doing, OBJECTS, WEBSOCKET_API};
-use crate::config::{Admission, IceServer};
-use crate::diagnostics::{Code, Diagnostic};
-use crate::engine::context::{Absence, Context, Known, Operation};
+use super::bucket_contents::Contents;
+use super::page_files::{ForeignObjects, PageFiles, Spec};
+use super::{BUCKET, OBJECTS, WEBSOCKET_API};
+use crate::diagnostics::Diagnostic;
+use crate::engine::context::{Context, Known};
 use crate::engine::diff::Change;
 use crate::engine::resource::{Address, Kind, Observed};
-use crate::naming::{CONFIG_OBJECT, INDEX_DOCUMENT, Names, OWNER_METADATA};
-use crate::page::{Page, PageFile};
-
-/// The content's hash, in the object's metadata: an ETag is no hash under KMS or multipart (AWS-FACTS E4).
-const HASH_METADATA: &str = "webrtc-aws-sha256";
-
-/// How many objects are read or written side by side.
-const AT_MOST: usize = 8;
 
 #[derive(Debug)]
 pub(crate) struct Objects {
-    pub(crate) names: Arc<Names>,
-    pub(crate) page: Page,
-    pub(crate) ice_servers: Vec<IceServer>,
-    /// Whether the relay has further ones for who asks.
-    pub(crate) ice_servers_on_demand: bool,
-    pub(crate) admission: Admission,
+    pub(crate) files: Arc<PageFiles>,
     pub(crate) foreign: ForeignObjects,
 }
 
-/// What is done with objects in our bucket that we did not put there.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ForeignObjects {
-    /// `up`: they stay where they are.
-    Ignore,
-    /// `teardown`: stop before anything is deleted, and name them.
-    Keep,
-    /// `teardown --delete-foreign-objects`: delete them with the bucket.
-    Delete,
-}
-
-#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Spec {
-    files: BTreeMap<String, ObjectSpec>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct ObjectSpec {
-    /// `null`: not put there by us.
-    sha256: Option<String>,
-    content_type: String,
-    cache_control: String,
-}
-
-impl ObjectSpec {
-    fn of(file: &PageFile) -> Self {
-        Self {
-            sha256: Some(file.sha256.clone()),
-            content_type: file.content_type.clone(),
-            // Names stay the same from deploy to deploy, so browsers must ask; the answer is mostly 304 (AWS-FACTS E4).
-            cache_control: "no-cache".to_owned(),
-        }
-    }
-}
-
-/// The generated configuration. JSON is JavaScript; `<` is escaped so that nobody who puts it into a page ends a script early.
-pub(super) fn config_module(
-    websocket_url: &str,
-    ice_servers: &[IceServer],
-    on_demand: bool,
-    allowed_origins: &[String],
-    join_token: bool,
-) -> String {
-    let mut settings = json!({ "websocketUrl": websocket_url, "iceServers": ice_servers });
-    if on_demand {
-        settings["iceServersOnDemand"] = true.into();
-    }
-    if !allowed_origins.is_empty() {
-        settings["allowedOrigins"] = allowed_origins.into();
-    }
-    if join_token {
-        // That there is one, so that the page can say what is missing.
-        settings["joinToken"] = true.into();
-    }
-    format!("export default Object.freeze({});\n", settings.to_string().replace('<', "\\u003c"))
-}
-
-/// What is at a key, and whether it carries our mark.
-struct Found {
-    key: String,
-    spec: ObjectSpec,
-    is_ours: bool,
-}
-
-impl Objects {
-    fn bucket(&self) -> String {
-        self.names.bucket()
-    }
-
-    fn contents<'a>(&self, context: &'a Context) -> Contents<'a> {
-        Contents { context, bucket: self.bucket() }
-    }
-
-    /// The page's files and the generated configuration, which replaces one of that name.
-    fn wanted(&self, known: &Known) -> BTreeMap<String, PageFile> {
-        let url = self.names.websocket_url(&known.api_or_placeholder());
-        let origins = self.admission.origins(&self.names.page_origin());
-        let has_token = self.admission.token.is_some();
-        let module = config_module(&url, &self.ice_servers, self.ice_servers_on_demand, &origins, has_token);
-        let mut files = self.page.files().clone();
-        files.insert(CONFIG_OBJECT.to_owned(), PageFile::generated(CONFIG_OBJECT, module));
-        files
-    }
-
-    async fn look(&self, context: &Context, version: Version) -> Result<Option<Found>, Diagnostic> {
-        let bucket = self.bucket();
-        let Version { key, id, is_latest, .. } = version;
-        // Asking for the latest by its id would need the right to read older versions too.
-        let id = id.filter(|_| !is_latest);
-        let head = context
-            .call(Operation::repeatable("s3", "HeadObject"), || {
-                context
-                    .clients
-                    .s3
-                    .head_object()
-                    .bucket(&bucket)
-                    .expected_bucket_owner(context.names.account.as_str())
-                    .key(&key)
-                    .set_version_id(id.clone())
-                    .send()
-            })
-            .await;
-        let head = match head {
-            // Encrypted with a key that the reader must send along: nothing of ours is. But without a body nothing tells that from
-            // credentials that have expired meanwhile; a GET does.
-            Err(failure) if failure.status == Some(400) => {
-                context
-                    .call(Operation::repeatable("s3", "GetBucketTagging"), || {
-                        let owner = context.names.account.as_str();
-                        context.clients.s3.get_bucket_tagging().bucket(&bucket).expected_bucket_owner(owner).send()
-                    })
-                    .await
-                    .absent_as_none()
-                    .doing(|| format!("look at the object {key:?} of the bucket {bucket}"))?;
-                let spec = ObjectSpec { sha256: None, content_type: String::new(), cache_control: String::new() };
-                return Ok(Some(Found { key, spec, is_ours: false }));
-            }
-            head => head.absent_as_none().doing(|| format!("look at the object {key:?} of the bucket {bucket}"))?,
-        };
-        let Some(head) = head else { return Ok(None) };
-        let metadata = head.metadata.unwrap_or_default();
-        let is_ours = metadata.get(OWNER_METADATA).is_some_and(|owner| owner == context.names.stack.as_str());
-        let spec = ObjectSpec {
-            sha256: metadata.get(HASH_METADATA).filter(|_| is_ours).cloned(),
-            content_type: head.content_type.unwrap_or_default(),
-            cache_control: head.cache_control.unwrap_or_default(),
-        };
-        Ok(Some(Found { key, spec, is_ours }))
-    }
-
-    async fn look_at(&self, context: &Context, versions: Vec<Version>) -> Result<Vec<Found>, Diagnostic> {
-        stream::iter(versions)
-            .map(|version| self.look(context, version))
-            .buffer_unordered(AT_MOST)
-            .try_filter_map(async |found| Ok(found))
-            .try_collect()
-            .await
-    }
-
-    /// Stops at what somebody else put there. A delete marker holds nothing, an older version does.
-    async fn refuse_foreign(&self, context: &Context, versions: &[Version]) -> Result<(), Diagnostic> {
-        let objects = versions.iter().filter(|version| !version.is_delete_marker).cloned().collect();
-        let found = self.look_at(context, objects).await?;
-        let mut foreign: Vec<_> = found.iter().filter(|found| !found.is_ours).map(|found| found.key.as_str()).collect();
-        foreign.sort_unstable();
-        foreign.dedup();
-        let Some(first) = foreign.first() else { return Ok(()) };
-        let others = match foreign.len() - 1 {
-            0 => String::new(),
-            others => format!(" and {others} more"),
-        };
-        Err(Diagnostic::new(
-            Code::NotOurs,
-            format!("the bucket {} holds {first:?}{others}, which webrtc-aws did not put there", self.bucket()),
-            "move it elsewhere, or run 'teardown --delete-foreign-objects' to delete everything in the bucket, older versions too",
-        ))
-    }
-
-    async fn put(&self, context: &Context, key: &str, file: &PageFile) -> Result<(), Diagnostic> {
-        let bucket = self.bucket();
-        let wanted = ObjectSpec::of(file);
-        let bytes = file.read().await?;
-        let checksum = hex::decode(&file.sha256).map_err(|error| context.mistake("a checksum", &error))?;
-        let checksum = BASE64_STANDARD.encode(checksum);
-        context
-            .call(Operation::repeatable("s3", "PutObject"), || {
-                context
-                    .clients
-                    .s3
-                    .put_object()
-                    .bucket(&bucket)
-                    .expected_bucket_owner(context.names.account.as_str())
-                    .key(key)
-                    .content_type(&wanted.content_type)
-                    .cache_control(&wanted.cache_control)
-                    // Objects under a KMS key cannot be read anonymously (AWS-FACTS E4).
-                    .server_side_encryption(ServerSideEncryption::Aes256)
-                    .checksum_sha256(&checksum)
-                    .metadata(OWNER_METADATA, context.names.stack.as_str())
-                    .metadata(HASH_METADATA, &file.sha256)
-                    .body(bytes.clone().into())
-                    .send()
-            })
-            .await
-            .map(drop)
-            .doing(|| format!("upload {key} to the bucket {bucket}"))
-    }
-
-    /// Brings the bucket to what is wanted. The entry point goes last, so that it never names a module that is not there yet.
-    async fn upload(&self, context: &Context, observed: &Spec, desired: &Spec) -> Result<(), Diagnostic> {
-        let files = self.wanted(&context.known);
-        let (index, others): (Vec<_>, Vec<_>) = files
-            .into_iter()
-            .filter(|(key, _)| observed.files.get(key) != desired.files.get(key))
-            .partition(|(key, _)| key == INDEX_DOCUMENT);
-        for batch in [others, index] {
-            stream::iter(batch)
-                .map(|(key, file)| async move { self.put(context, &key, &file).await })
-                .buffer_unordered(AT_MOST)
-                .try_collect::<()>()
-                .await?;
-        }
-        let removed = observed.files.keys().filter(|key| !desired.files.contains_key(*key));
-        self.contents(context).delete(removed.map(|key| Version::latest(key)).collect()).await
-    }
+/// All of the bucket.
+fn contents(context: &Context) -> Contents<'_> {
+    Contents { context, bucket: context.names.bucket(), prefix: String::new() }
 }
 
 #[async_trait]
@@ -265,48 +41,22 @@ impl Kind for Objects {
     }
 
     fn desired(&self, known: &Known) -> Spec {
-        let files = self.wanted(known);
-        Spec { files: files.iter().map(|(key, file)| (key.clone(), ObjectSpec::of(file))).collect() }
+        self.files.desired(known)
     }
 
     async fn observe(&self, context: &Context) -> Result<Observed<Spec>, Diagnostic> {
-        let contents = self.contents(context);
-        if self.foreign != ForeignObjects::Ignore {
-            // Only an empty bucket can be deleted, whatever it is that it holds.
-            let (versions, uploads) = (contents.versions().await?, contents.uploads().await?);
-            if self.foreign == ForeignObjects::Keep {
-                self.refuse_foreign(context, &versions).await?;
-            }
-            let is_empty = versions.is_empty() && uploads.is_empty();
-            return Ok(if is_empty { Observed::Absent } else { Observed::Owned(Spec::default()) });
-        }
-        let keys = contents.keys().await?;
-        let found = self.look_at(context, keys.iter().map(|key| Version::latest(key)).collect()).await?;
-        let wanted = self.page.files();
-        let files: BTreeMap<_, _> = found
-            .into_iter()
-            .filter(|found| found.is_ours || wanted.contains_key(&found.key) || found.key == CONFIG_OBJECT)
-            .map(|found| (found.key, found.spec))
-            .collect();
-        Ok(if files.is_empty() { Observed::Absent } else { Observed::Owned(Spec { files }) })
+        self.files.observe(&contents(context), self.foreign).await
     }
 
     async fn create(&self, context: &Context, desired: &Spec) -> Result<(), Diagnostic> {
-        self.upload(context, &Spec::default(), desired).await
+        self.files.upload(&contents(context), &Spec::default(), desired).await
     }
 
     async fn update(&self, context: &Context, observed: &Spec, desired: &Spec, _: &[Change]) -> Result<(), Diagnostic> {
-        self.upload(context, observed, desired).await
+        self.files.upload(&contents(context), observed, desired).await
     }
 
     async fn delete(&self, context: &Context) -> Result<(), Diagnostic> {
-        let contents = self.contents(context);
-        let versions = contents.versions().await?;
-        // Looked at again: somebody may have put a file there since.
-        if self.foreign != ForeignObjects::Delete {
-            self.refuse_foreign(context, &versions).await?;
-        }
-        contents.delete(versions).await?;
-        contents.abort(contents.uploads().await?).await
+        self.files.delete(&contents(context), self.foreign).await
     }
 }

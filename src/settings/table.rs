@@ -87,6 +87,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     setting("memory", Kind::WholeNumber),
     setting("timeout", Kind::WholeNumber),
     setting("log-retention", Kind::WholeNumber),
+    setting("existing-bucket", Kind::Text),
     setting("existing-role", Kind::Text),
     setting("permissions-boundary", Kind::Text),
     setting("role-path", Kind::Text),

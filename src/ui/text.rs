@@ -232,6 +232,7 @@ pub(super) fn document_size(kind: PolicyKind, characters: usize) -> String {
     match kind {
         PolicyKind::Permissions => format!("{characters} of the {MANAGED_POLICY_LIMIT} characters of a managed policy"),
         PolicyKind::Relay => format!("{characters} of the 10240 characters of a role's inline policies"),
+        PolicyKind::Bucket => format!("{characters} of the 20480 characters of a bucket's policy"),
         PolicyKind::Trust => format!("{characters} of the 2048 characters of a trust policy"),
     }
 }

@@ -25,11 +25,19 @@ impl Verification<'_> {
     /// The bucket's own URL is a listing: there is no index document (AWS-FACTS E2).
     pub(super) async fn listing(&self) -> Result<Passed, Symptom> {
         let mut seen = Vec::new();
-        for (target, shown) in [("./", "/"), ("./?list-type=2", "/?list-type=2")] {
-            let url = self.beside_the_page(target);
+        let targets = match self.prefix.as_str() {
+            "" => vec![("./".to_owned(), "/".to_owned()), ("./?list-type=2".to_owned(), "/?list-type=2".to_owned())],
+            // Of a bucket that others use as well, nothing else is asked for.
+            prefix => {
+                let query = format!("?list-type=2&prefix={prefix}");
+                vec![(format!("{}{query}", "../".repeat(prefix.matches('/').count())), format!("/{query}"))]
+            }
+        };
+        for (target, shown) in targets {
+            let url = self.beside_the_page(&target);
             let status = self.refusal(CheckId::Listing, &url, Method::GET, &[], Bytes::new()).await?;
             if status.is_success() {
-                return Err(Symptom::TooOpen(Opening::Listing(shown.to_owned())));
+                return Err(Symptom::TooOpen(Opening::Listing(shown)));
             }
             seen.push(format!("{shown} answered {}", status.as_u16()));
         }
@@ -158,7 +166,8 @@ mod tests {
         }
 
         fn verification(&self) -> Verification<'_> {
-            Verification::new(&self.outputs, &self.reach, Duration::ZERO, None, &self.events).unwrap()
+            let prefix = String::new();
+            Verification::new(&self.outputs, &self.reach, prefix, Duration::ZERO, None, &self.events).unwrap()
         }
     }
 

@@ -6,6 +6,7 @@ use super::suspects::suspects;
 use super::symptom::{Opening, Symptom};
 use crate::engine::outputs::Outputs;
 use crate::engine::status::ResourceStatus;
+use crate::naming::ExistingBucket;
 
 /// The stack as the deployer sees it.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub(crate) struct Advice<'a> {
     pub(crate) outputs: &'a Outputs,
     /// `webrtc-aws up …`, for this stack in this place.
     pub(crate) up: String,
+    /// Where the page is, if somebody else made its bucket.
+    pub(crate) existing_bucket: Option<&'a ExistingBucket>,
 }
 
 impl Advice<'_> {
@@ -61,7 +64,8 @@ impl Advice<'_> {
             }
         }
         if causes.is_empty() {
-            return self.without_a_suspect(symptom);
+            let asked = self.existing_bucket.and_then(|place| self.ask_the_buckets_owner(place, symptom));
+            return asked.unwrap_or_else(|| self.without_a_suspect(symptom));
         }
         (causes.join("; "), self.repair(symptom))
     }
@@ -91,9 +95,42 @@ impl Advice<'_> {
         }
     }
 
-    /// An object's key: without the bucket, where that is part of the path.
+    /// Who may read a bucket that is not the stack's own is its owner's affair.
+    fn ask_the_buckets_owner(&self, place: &ExistingBucket, symptom: &Symptom) -> Option<(String, String)> {
+        let Outputs { bucket, stack, .. } = self.outputs;
+        let cause = match symptom {
+            Symptom::NotServed { status: 403, .. } | Symptom::BrokenLink { status: 403, .. } => {
+                format!(
+                    "the bucket {bucket}, which the stack did not make, does not let everybody read what is below {}",
+                    self.prefix()
+                )
+            }
+            Symptom::TooOpen(Opening::Listing(_) | Opening::Writing { .. } | Opening::Plain(_)) => {
+                format!(
+                    "the bucket {bucket}, which the stack did not make, permits more than reading the page over https"
+                )
+            }
+            _ => return None,
+        };
+        let mut remedy = format!(
+            "have its owner permit what 'webrtc-aws policy {stack} --for bucket --existing-bucket {place}' prints and no more, with \
+             BlockPublicPolicy and RestrictPublicBuckets off; then run 'webrtc-aws verify' again"
+        );
+        if let Symptom::TooOpen(Opening::Writing { object, .. }) = symptom {
+            remedy = format!("{remedy}. {}", self.left(object));
+        }
+        Some((cause, remedy))
+    }
+
+    /// How the keys of the page's files begin.
+    fn prefix(&self) -> String {
+        self.existing_bucket.map(|bucket| bucket.prefix_of(&self.outputs.stack)).unwrap_or_default()
+    }
+
+    /// A file's name in the page: without the bucket, where that is part of the path, and without what the page is below.
     fn key<'f>(&self, file: &'f str) -> &'f str {
-        file.strip_prefix(&self.outputs.bucket).and_then(|rest| rest.strip_prefix('/')).unwrap_or(file)
+        let key = file.strip_prefix(&self.outputs.bucket).and_then(|rest| rest.strip_prefix('/')).unwrap_or(file);
+        key.strip_prefix(&self.prefix()).unwrap_or(key)
     }
 
     fn repair(&self, symptom: &Symptom) -> String {
@@ -108,7 +145,7 @@ impl Advice<'_> {
     }
 
     fn left(&self, object: &str) -> String {
-        format!("Then delete what this check left: aws s3 rm s3://{}/{object}", self.outputs.bucket)
+        format!("Then delete what this check left: aws s3 rm s3://{}/{}{object}", self.outputs.bucket, self.prefix())
     }
 
     /// Where nothing of the stack is out of place.
@@ -231,7 +268,27 @@ mod tests {
 
     fn explain(symptom: &Symptom, survey: &Survey) -> (String, String) {
         let outputs = outputs();
-        Advice { outputs: &outputs, up: "webrtc-aws up demo".into() }.explain(symptom, Some(survey))
+        Advice { outputs: &outputs, up: "webrtc-aws up demo".into(), existing_bucket: None }
+            .explain(symptom, Some(survey))
+    }
+
+    #[test]
+    fn whom_an_existing_bucket_lets_in_is_asked_of_its_owner() {
+        let outputs = outputs();
+        let place = "bucket/calls".parse().unwrap();
+        let advice = Advice { outputs: &outputs, up: "webrtc-aws up demo".into(), existing_bucket: Some(&place) };
+        let explain = |symptom: &Symptom| advice.explain(symptom, Some(&survey(Vec::new())));
+        let policy = "'webrtc-aws policy demo --for bucket --existing-bucket bucket/calls'";
+        let closed = Symptom::NotServed { file: "calls/demo/index.html".into(), status: 403 };
+        let (cause, remedy) = explain(&closed);
+        assert!(cause.contains("does not let everybody read") && remedy.contains(policy), "{cause} {remedy}");
+        let written = Symptom::TooOpen(Opening::Writing { object: "x.txt".into(), status: 200 });
+        let (cause, remedy) = explain(&written);
+        assert!(cause.contains("permits more") && remedy.contains(policy), "{cause} {remedy}");
+        assert!(remedy.contains("aws s3 rm s3://bucket/calls/demo/x.txt"), "{remedy}");
+        let gone = Symptom::NotServed { file: "bucket/calls/demo/app.js".into(), status: 403 };
+        let (cause, _) = explain(&gone);
+        assert_eq!(cause, "the bucket has no object \"app.js\"");
     }
 
     fn survey(resources: Vec<ResourceStatus>) -> Survey {

@@ -53,6 +53,8 @@ pub(crate) struct Verification<'a> {
     site: Url,
     websocket: Url,
     reach: &'a Reach,
+    /// How the keys of the page begin, in a bucket that others use as well.
+    prefix: String,
     /// Until then, what is not right yet may become so.
     deadline: Instant,
     events: &'a Events,
@@ -65,6 +67,7 @@ impl<'a> Verification<'a> {
     pub(crate) fn new(
         outputs: &'a Outputs,
         reach: &'a Reach,
+        prefix: String,
         patience: Duration,
         token: Option<JoinToken>,
         events: &'a Events,
@@ -74,6 +77,7 @@ impl<'a> Verification<'a> {
             websocket: parse(&outputs.websocket_url)?,
             outputs,
             reach,
+            prefix,
             deadline: Instant::now() + patience,
             events,
             visitor: Visitor::new(),

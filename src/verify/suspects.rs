@@ -3,7 +3,9 @@
 use super::symptom::{Opening, Symptom};
 use crate::engine::resource::Address;
 use crate::engine::status::{ResourceStatus, State};
-use crate::resources::{BUCKET, FUNCTION, INTEGRATION, OBJECTS, PERMISSION, ROLE, ROLE_POLICY, ROUTE, STAGE};
+use crate::resources::{
+    BUCKET, FUNCTION, INTEGRATION, OBJECTS, OBJECTS_IN_EXISTING_BUCKET, PERMISSION, ROLE, ROLE_POLICY, ROUTE, STAGE,
+};
 
 /// A resource that causes a symptom when it is missing, or when one of these fields differs.
 pub(super) struct Suspect {
@@ -29,6 +31,7 @@ const CLOSED_BUCKET: &[Suspect] = &[
         ],
     },
     Suspect { address: OBJECTS, missing: "the page's files are not in the bucket", drifted: &[] },
+    Suspect { address: OBJECTS_IN_EXISTING_BUCKET, missing: "the page's files are not in the bucket", drifted: &[] },
 ];
 
 const OPEN_BUCKET: &[Suspect] = &[Suspect {
@@ -41,11 +44,15 @@ const OPEN_BUCKET: &[Suspect] = &[Suspect {
     ],
 }];
 
-const CONFIGURATION: &[Suspect] = &[Suspect {
-    address: OBJECTS,
-    missing: "the page's files are not in the bucket",
-    drifted: &[("files[\"config.js\"]", "config.js is not the one that was generated for this stack")],
-}];
+const CONFIGURATION: &[Suspect] = &[config_in(OBJECTS), config_in(OBJECTS_IN_EXISTING_BUCKET)];
+
+const fn config_in(address: Address) -> Suspect {
+    Suspect {
+        address,
+        missing: "the page's files are not in the bucket",
+        drifted: &[("files[\"config.js\"]", "config.js is not the one that was generated for this stack")],
+    }
+}
 
 const STAGE_DEPLOYMENT: (&str, &str) =
     ("deployment", "the stage serves no deployment of this stack's, or an older one, or none at all");

@@ -48,6 +48,8 @@ fn values_that_cannot_be_are_refused_with_what_can() {
         ("latency", &["local", "--latency", "soon"]),
         ("boundary", &["up", "--permissions-boundary", "limit"]),
         ("role-path", &["up", "--role-path", "team"]),
+        ("existing-bucket", &["up", "--existing-bucket", "Team"]),
+        ("existing-bucket-prefix", &["up", "--existing-bucket", "team-pages/../x"]),
         ("existing-role", &["up", "--existing-role", "team/relay"]),
         ("existing-role-and-path", &["up", "--existing-role", "relay", "--role-path", "/team/"]),
         ("account", &["policy", "--account", "12345"]),

@@ -40,6 +40,16 @@ fn with_an_existing_role_nobody_writes_roles_and_its_owner_learns_what_it_needs(
 }
 
 #[test]
+fn with_an_existing_bucket_nobody_makes_buckets_and_its_owner_learns_what_it_needs() {
+    let bucket = ["--existing-bucket", "team-pages/calls"];
+    snapshot!("policy-existing-bucket", policy(&bucket).run());
+    snapshot!("policy-bucket", policy(&[&["shop", "--for", "bucket"], &bucket[..]].concat()).run());
+    let many = ["--stacks", "pr-*", "--for", "bucket"];
+    snapshot!("policy-bucket-of-many", policy(&[&many, &bucket[..]].concat()).run());
+    snapshot!("policy-bucket-of-its-own", policy(&["--for", "bucket"]).run());
+}
+
+#[test]
 fn the_trust_policy_names_one_repository() {
     let arguments = ["policy", "--account", "123456789012", "--github", "owner/name"];
     snapshot!("policy-github", Program::new(&arguments).run());

@@ -10,6 +10,7 @@ mod support;
 mod admission;
 mod changes;
 mod damage;
+mod existing_bucket;
 mod existing_role;
 mod faults;
 mod foreign;

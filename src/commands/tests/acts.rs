@@ -10,7 +10,7 @@ use crate::engine::resource::Address;
 use crate::engine::status::{ResourceStatus, State};
 use crate::events::{Event, Events};
 use crate::naming::Names;
-use crate::resources::objects::ForeignObjects;
+use crate::resources::page_files::ForeignObjects;
 use crate::settings::Settings;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -21,7 +21,13 @@ async fn examined(rig: &Rig) -> Vec<Finding> {
     let (events, mut said) = Events::channel();
     let run = Run::new(events, Settings::default());
     let place = Place { access: Access::default(), gateway: None, source: None };
-    let patient = Patient { stack: "demo".parse().unwrap(), role: RoleSettings::default(), turn: None, region: None };
+    let patient = Patient {
+        stack: "demo".parse().unwrap(),
+        role: RoleSettings::default(),
+        bucket: None,
+        turn: None,
+        region: None,
+    };
     let before = rig.snapshot();
     rig.world.calls().clear();
     let mut report = Report::new(&run);
@@ -52,6 +58,7 @@ fn policy(purposes: &[Purpose]) -> Value {
         role_path: RolePath::default(),
         existing_role: None,
         has_signaling_channel: false,
+        existing_bucket: None,
     };
     serde_json::to_value(permissions::policy(purposes, &of, None)).unwrap()
 }

@@ -19,7 +19,7 @@ use crate::events::{Event, Events};
 use crate::fleet::{FoundStack, Judged, Part, Rules};
 use crate::local::apigateway;
 use crate::naming::OWNER_TAG;
-use crate::resources::objects::ForeignObjects;
+use crate::resources::page_files::ForeignObjects;
 use crate::settings::Settings;
 
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":{"Effect":"Allow","Principal":{"Service":"lambda.amazonaws.com"},"Action":"sts:AssumeRole"}}"#;

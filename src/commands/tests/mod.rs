@@ -12,6 +12,7 @@ mod damage;
 mod demands;
 mod doctor;
 mod elsewhere;
+mod existing_bucket;
 mod fault;
 mod fleet;
 mod foreign;

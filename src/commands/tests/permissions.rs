@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::super::Ending;
 use super::acts::Act;
 use super::fleet;
-use super::rig::{EXISTING_ROLE, Rig, paused};
+use super::rig::{EXISTING_BUCKET, EXISTING_ROLE, Rig, paused};
 use super::shape;
 use super::sweep::side_by_side;
 use crate::aws::clients::Clients;
@@ -55,6 +55,7 @@ pub(super) enum Account {
     Plain,
     Demanding,
     WithoutNewRoles,
+    WithoutNewBuckets,
 }
 
 impl Scenario {
@@ -101,6 +102,9 @@ impl Scenario {
         rig.page = Page::of([file("index.html"), file("dropped.js")].into());
         if account == Account::WithoutNewRoles {
             rig.want_the_existing_role();
+        }
+        if account == Account::WithoutNewBuckets {
+            rig.want_the_existing_bucket();
         }
         if account == Account::Demanding {
             rig.want_a_signaling_channel();
@@ -173,19 +177,20 @@ impl Scenario {
     /// With older versions of what is ours, a key that XML cannot carry, and an upload that nobody finished.
     async fn fill_the_bucket(self, rig: &Rig) {
         let s3 = Clients::new(&rig.sdk).s3;
-        let bucket = rig.names().await.bucket();
-        let versioning = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
-        s3.put_bucket_versioning().bucket(&bucket).versioning_configuration(versioning).send().await.unwrap();
+        let names = rig.names().await;
+        let (bucket, prefix) = (names.page_bucket(), names.page_prefix());
+        version(rig, &bucket).await;
         for key in ["old", "old", "\u{1}"] {
-            s3.put_object().bucket(&bucket).key(key).metadata(OWNER_METADATA, "demo").send().await.unwrap();
+            let put = s3.put_object().bucket(&bucket).key(format!("{prefix}{key}"));
+            put.metadata(OWNER_METADATA, "demo").send().await.unwrap();
         }
-        s3.create_multipart_upload().bucket(&bucket).key("unfinished").send().await.unwrap();
+        s3.create_multipart_upload().bucket(&bucket).key(format!("{prefix}unfinished")).send().await.unwrap();
     }
 
     async fn run(self, rig: &Rig) -> Result<Ending, Diagnostic> {
         match self.purpose() {
             _ if self == Self::Logs => Act::Logs.run(rig).await.ended(),
-            Purpose::ReadOnly | Purpose::Logs | Purpose::Doctor | Purpose::Relay => rig.plan().await,
+            Purpose::ReadOnly | Purpose::Logs | Purpose::Doctor | Purpose::Relay | Purpose::Bucket => rig.plan().await,
             Purpose::Up => rig.up().await,
             Purpose::Teardown => rig.teardown().await,
             Purpose::List => rig.list().await,
@@ -204,6 +209,7 @@ fn patterns(account: Account) -> Patterns {
         role_path: path.parse().unwrap(),
         existing_role: (account == Account::WithoutNewRoles).then(|| EXISTING_ROLE.parse().unwrap()),
         has_signaling_channel: account == Account::Demanding,
+        existing_bucket: (account == Account::WithoutNewBuckets).then(|| EXISTING_BUCKET.parse().unwrap()),
     }
 }
 
@@ -261,10 +267,19 @@ fn reductions(policy: &Value) -> Vec<Reduced> {
     all
 }
 
+pub(super) async fn version(rig: &Rig, bucket: &str) {
+    let enabled = VersioningConfiguration::builder().status(BucketVersioningStatus::Enabled).build();
+    let s3 = Clients::new(&rig.sdk).s3;
+    s3.put_bucket_versioning().bucket(bucket).versioning_configuration(enabled).send().await.unwrap();
+}
+
 /// Runs a command with a reduced policy: nothing if it does not matter to it, else what is wrong with how it failed.
 fn verdict(scenario: Scenario, account: Account, reduced: &Reduced) -> Option<Result<(), String>> {
     paused(async {
         let mut rig = Rig::new().await;
+        if scenario == Scenario::TeardownOfDamage {
+            version(&rig, EXISTING_BUCKET).await;
+        }
         let empty = rig.snapshot();
         scenario.prepare(account, &mut rig).await;
         let before = rig.snapshot();
@@ -301,7 +316,7 @@ fn verdict(scenario: Scenario, account: Account, reduced: &Reduced) -> Option<Re
 
 #[test]
 fn with_its_policy_every_command_does_its_work() {
-    for account in [Account::Plain, Account::Demanding, Account::WithoutNewRoles] {
+    for account in [Account::Plain, Account::Demanding, Account::WithoutNewRoles, Account::WithoutNewBuckets] {
         for scenario in Scenario::ALL.into_iter().filter(|scenario| scenario.fits(account)) {
             paused(async {
                 let mut rig = Rig::new().await;
@@ -319,7 +334,7 @@ fn with_its_policy_every_command_does_its_work() {
 #[test]
 fn without_any_single_permission_a_command_fails_and_names_it() {
     let mut cases = Vec::new();
-    for account in [Account::Plain, Account::Demanding, Account::WithoutNewRoles] {
+    for account in [Account::Plain, Account::Demanding, Account::WithoutNewRoles, Account::WithoutNewBuckets] {
         for purpose in PURPOSES {
             for reduced in reductions(&policy(purpose, account)) {
                 // The demands are about the role alone.
@@ -329,6 +344,7 @@ fn without_any_single_permission_a_command_fails_and_names_it() {
                     Account::WithoutNewRoles => {
                         reduced.what.contains("ExistingRole") || reduced.what.contains("PassRole")
                     }
+                    Account::WithoutNewBuckets => reduced.what.contains("ExistingBucket"),
                 };
                 if differs {
                     cases.push((account, purpose, reduced));

@@ -31,7 +31,7 @@ use crate::local::world::World;
 use crate::local::{CallRecord, Fault, LocalOptions, Manners};
 use crate::naming::{CONFIG_OBJECT, Names};
 use crate::page::{Page, PageFile};
-use crate::resources::objects::ForeignObjects;
+use crate::resources::page_files::ForeignObjects;
 use crate::settings::Settings;
 
 /// Runs on a clock that jumps over every wait.
@@ -49,6 +49,9 @@ const LONGEST: Duration = Duration::from_secs(3600);
 
 /// A role that is not ours.
 pub(super) const EXISTING_ROLE: &str = "arn:aws:iam::000000000000:role/team/team-relay";
+
+/// A bucket that is not ours.
+pub(super) const EXISTING_BUCKET: &str = "team-pages";
 
 pub(super) struct Rig {
     pub(super) world: Arc<World>,
@@ -74,6 +77,7 @@ impl Rig {
             page: PageSource::BuiltIn,
             relay: RelaySettings::default(),
             role: RoleSettings::default(),
+            existing_bucket: None,
             ice_servers: Vec::new(),
             turn: None,
             admission: Admission::default(),
@@ -93,7 +97,22 @@ impl Rig {
             .await
             .unwrap();
         rig.make_existing_role().await;
+        rig.make_existing_bucket().await;
         rig
+    }
+
+    /// With what others have in it, beside the stack's prefix and almost below it.
+    async fn make_existing_bucket(&self) {
+        let s3 = Clients::new(&self.sdk).s3;
+        s3.create_bucket().bucket(EXISTING_BUCKET).send().await.unwrap();
+        for key in ["index.html", "demo", "demo-two/index.html", "demo.html"] {
+            s3.put_object().bucket(EXISTING_BUCKET).key(key).body(key.as_bytes().to_vec().into()).send().await.unwrap();
+        }
+    }
+
+    /// From a bucket of the stack's own to that one.
+    pub(super) fn want_the_existing_bucket(&mut self) {
+        self.config.existing_bucket = Some(EXISTING_BUCKET.parse().unwrap());
     }
 
     async fn make_existing_role(&self) {
@@ -154,8 +173,11 @@ impl Rig {
         let Clients { s3, iam, lambda, api_gateway, .. } = Clients::new(&self.sdk);
         let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":["lambda.amazonaws.com","ec2.amazonaws.com"]},"Action":"sts:AssumeRole"}]}"#;
         let policy = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
-        s3.delete_bucket_policy().bucket(names.bucket()).send().await.unwrap();
-        s3.delete_object().bucket(names.bucket()).key(CONFIG_OBJECT).send().await.unwrap();
+        if names.existing_bucket.is_none() {
+            s3.delete_bucket_policy().bucket(names.bucket()).send().await.unwrap();
+        }
+        let key = format!("{}{CONFIG_OBJECT}", names.page_prefix());
+        s3.delete_object().bucket(names.page_bucket()).key(key).send().await.unwrap();
         iam.update_assume_role_policy().role_name(names.role()).policy_document(trust).send().await.unwrap();
         let put = iam.put_role_policy().role_name(names.role()).policy_name(names.role_policy());
         put.policy_document(policy).send().await.unwrap();
@@ -297,13 +319,14 @@ impl Rig {
     }
 
     pub(super) async fn teardown(&self) -> Result<Ending, Diagnostic> {
-        self.teardown_told(None).await
+        self.teardown_told(None, None).await
     }
 
-    pub(super) async fn teardown_told(&self, turn: Option<Turn>) -> Result<Ending, Diagnostic> {
+    pub(super) async fn teardown_told(&self, turn: Option<Turn>, bucket: Option<&str>) -> Result<Ending, Diagnostic> {
         let run = Run::new(Events::discarded(), Settings::default());
-        // It is not told under which role the relay runs.
-        let config = Config { role: RoleSettings::default(), turn, ..self.config.clone() };
+        let existing_bucket = bucket.map(|bucket| bucket.parse().unwrap());
+        // It is told neither under which role the relay runs nor in which bucket the page is.
+        let config = Config { role: RoleSettings::default(), existing_bucket, turn, ..self.config.clone() };
         let session = self.ground(&run).await?.session(config, &run);
         let mut ending = teardown::remove(&session, ForeignObjects::Keep, false).await?;
         ending.problem.take().map_or(Ok(ending), Err)

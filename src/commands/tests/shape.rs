@@ -104,7 +104,7 @@ fn without(value: &Value, left_out: &[&str]) -> Value {
         Value::Object(fields) => {
             let kept = fields.iter().filter(|(name, value)| !is_left_out(name, value));
             let inner = |(name, value): (&String, &Value)| match name.as_str() {
-                CONFIG_OBJECT => (name.clone(), without(value, &HASHES)),
+                key if key.rsplit('/').next() == Some(CONFIG_OBJECT) => (name.clone(), without(value, &HASHES)),
                 _ => (name.clone(), without(value, left_out)),
             };
             Value::Object(kept.map(inner).collect::<Map<_, _>>())

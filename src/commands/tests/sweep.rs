@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::fault::{Strike, Target, Trouble};
 use super::pairs::setting;
-use super::rig::{Rig, paused};
+use super::rig::{EXISTING_BUCKET, Rig, paused};
 use super::shape;
 use super::table::Table;
 use crate::config::Turn;
@@ -30,12 +30,17 @@ pub(super) enum Command {
     UpToASignalingChannel,
     /// And back.
     UpFromASignalingChannel,
+    /// From a bucket of the stack's own to one that is there already.
+    UpToAnExistingBucket,
+    /// And back.
+    UpFromAnExistingBucket,
     Teardown,
     TeardownWithASignalingChannel,
+    TeardownWithAnExistingBucket,
 }
 
 impl Command {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::FirstUp,
         Self::UpWithNothingToDo,
         Self::UpThatChangesEverything,
@@ -43,8 +48,11 @@ impl Command {
         Self::UpFromAnExistingRole,
         Self::UpToASignalingChannel,
         Self::UpFromASignalingChannel,
+        Self::UpToAnExistingBucket,
+        Self::UpFromAnExistingBucket,
         Self::Teardown,
         Self::TeardownWithASignalingChannel,
+        Self::TeardownWithAnExistingBucket,
     ];
 
     /// Whether a call of this run is one that no other command makes so. Another role is found through IAM and seen on the function,
@@ -57,13 +65,17 @@ impl Command {
             Self::UpToASignalingChannel | Self::UpFromASignalingChannel => {
                 target.is_write || target.service == Service::KinesisVideo
             }
+            Self::UpToAnExistingBucket | Self::UpFromAnExistingBucket => {
+                target.is_write || target.service == Service::S3
+            }
             Self::TeardownWithASignalingChannel => target.service == Service::KinesisVideo,
+            Self::TeardownWithAnExistingBucket => target.service == Service::S3,
             Self::FirstUp | Self::UpWithNothingToDo | Self::UpThatChangesEverything | Self::Teardown => true,
         }
     }
 
     pub(super) fn is_teardown(self) -> bool {
-        matches!(self, Self::Teardown | Self::TeardownWithASignalingChannel)
+        matches!(self, Self::Teardown | Self::TeardownWithASignalingChannel | Self::TeardownWithAnExistingBucket)
     }
 
     pub(super) async fn prepare(self, rig: &mut Rig) {
@@ -75,6 +87,9 @@ impl Command {
         if matches!(self, Self::UpFromASignalingChannel | Self::TeardownWithASignalingChannel) {
             rig.want_a_signaling_channel();
         }
+        if matches!(self, Self::UpFromAnExistingBucket | Self::TeardownWithAnExistingBucket) {
+            rig.want_the_existing_bucket();
+        }
         if self != Self::FirstUp {
             rig.up().await.unwrap();
         }
@@ -83,6 +98,8 @@ impl Command {
             Self::UpFromAnExistingRole => rig.config.role.existing = None,
             Self::UpToASignalingChannel => rig.want_a_signaling_channel(),
             Self::UpFromASignalingChannel => rig.config.turn = None,
+            Self::UpToAnExistingBucket => rig.want_the_existing_bucket(),
+            Self::UpFromAnExistingBucket => rig.config.existing_bucket = None,
             _ => {}
         }
         if self == Self::UpThatChangesEverything {
@@ -236,8 +253,8 @@ pub(super) async fn torn_down(rig: &Rig, empty: &Value, late: bool) -> Result<()
     if late {
         // What took effect in the middle of this one is said to be left, and what did after it nobody can have seen.
         rig.long_after().await;
-        // Of a channel that AWS made after all that would have remembered it was gone, this is the way out.
-        ending = rig.teardown_told(Some(Turn::SignalingChannel)).await;
+        // Of a channel or a file that AWS made after all that would have remembered it was gone, this is the way out.
+        ending = rig.teardown_told(Some(Turn::SignalingChannel), Some(EXISTING_BUCKET)).await;
     }
     ending.map_err(|problem| format!("teardown failed: {problem:?}"))?;
     let left = rig.snapshot();

@@ -120,6 +120,10 @@ fn s3(call: &Call, operation: &str) -> Option<Vec<Need>> {
         _ => return None,
     };
     let mut needs = vec![need(action, resource)];
+    // Of all lists only these two have the key, says the reference; HeadBucket asks for no prefix.
+    if let ("ListObjectsV2" | "ListObjectVersions", Some(prefix)) = (operation, call.query("prefix")) {
+        needs = needs.into_iter().map(|it| Need { context: it.context.with("s3:prefix", prefix), ..it }).collect();
+    }
     if operation == "CreateBucket" && String::from_utf8_lossy(&call.body).contains("<Tag>") {
         needs.push(need("s3:TagResource", bucket));
     }

@@ -41,9 +41,9 @@ pub(crate) async fn handle(world: &Arc<World>, call: &Call) -> Answer {
     let result = held(world, call, operation).await;
     let mut answer = result.unwrap_or_else(|error| answer::error(call.service, &error, &call.request_id));
     // Present on refusals too: it is how clients find a bucket's region (AWS-FACTS E3).
-    if let (false, Ok(region)) =
-        (Target::of(&call.path).bucket.is_empty(), HeaderValue::from_str(&world.options.region))
-    {
+    let bucket = Target::of(&call.path).bucket;
+    let region = world.state().s3.elsewhere.get(&bucket).unwrap_or(&world.options.region).clone();
+    if let (false, Ok(region)) = (bucket.is_empty(), HeaderValue::from_str(&region)) {
         answer.headers_mut().insert("x-amz-bucket-region", region);
     }
     answer

@@ -46,7 +46,7 @@ async fn keys_that_s3_was_too_busy_to_delete_are_asked_for_again_and_others_name
     let config = config.http_client(http_client_fn(move |_, _| connector.clone())).build();
     rig.context.clients.s3 = aws_sdk_s3::Client::from_conf(config);
 
-    let contents = Contents { context: &rig.context, bucket: "demo".to_owned() };
+    let contents = Contents { context: &rig.context, bucket: "demo".to_owned(), prefix: String::new() };
     let version = |key: &str| Version { id: Some("null".to_owned()), ..Version::latest(key) };
     let problem = contents.delete(["a", "b", "c"].map(version).into()).await.unwrap_err();
     assert_eq!(problem.code, Code::Leftover);

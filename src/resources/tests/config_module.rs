@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::config::IceServer;
 use crate::local::tests::cases;
-use crate::resources::objects::config_module;
+use crate::resources::page_files::config_module;
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof![

@@ -102,7 +102,7 @@ async fn whatever_differs_is_named_and_brought_back() {
         rig.apply().await.unwrap_or_else(|problem| panic!("{}: {problem}", drift.what));
         rig.assert_nothing_to_do().await;
     }
-    for resource in rig.graph.resources() {
+    for resource in rig.graph.resources().iter().filter(|resource| rig.graph.is_wanted(resource.address())) {
         let address = resource.address();
         let desired = resource.desired(&rig.context.known).unwrap();
         for field in desired.as_object().unwrap().keys() {

@@ -33,7 +33,7 @@ use crate::lifetime::LastDeploy;
 use crate::local::{DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY, LocalAws, LocalOptions, Manners};
 use crate::naming::{Memory, Names, OWNER_TAG, Reach, RolePath, StageName};
 use crate::page::Page;
-use crate::resources::objects::ForeignObjects;
+use crate::resources::page_files::ForeignObjects;
 use crate::resources::{BUCKET, FUNCTION, LOG_GROUP, ROLE, SIGNALING_CHANNEL, WEBSOCKET_API};
 use crate::stack::{self, Ingredients};
 
@@ -93,6 +93,7 @@ impl Rig {
             page: PageSource::Directory(page.path().to_owned()),
             relay: RelaySettings::default(),
             role: RoleSettings::default(),
+            existing_bucket: None,
             ice_servers: default_ice_servers(),
             turn: Some(Turn::SignalingChannel),
             admission: Admission::default(),
@@ -107,11 +108,13 @@ impl Rig {
             region,
             reach: Reach::Endpoint { url: endpoint, gateway: None },
             role_path: RolePath::default(),
+            existing_bucket: config.existing_bucket.clone(),
         });
         let ingredients = Ingredients {
-            page: Page::load(&config.page).unwrap(),
+            page: Page::wanted(&config).unwrap(),
             relay: Some(relay("hello")),
             foreign_objects: ForeignObjects::Ignore,
+            foreign_where_unwanted: ForeignObjects::Keep,
         };
         let graph = stack::graph(&config, &names, ingredients);
         let address = Address::new("stack", "all");
@@ -142,7 +145,9 @@ impl Rig {
     }
 
     pub(super) async fn in_apply_order(&self) -> Vec<Arc<dyn Resource>> {
-        self.in_order(&self.graph.apply_order()).await
+        let mut all = self.in_order(&self.graph.apply_order()).await;
+        all.retain(|resource| self.graph.is_wanted(resource.address()));
+        all
     }
 
     /// Those that have a delete of their own; the others go with their container.
