@@ -25,8 +25,11 @@ use crate::page::{Page, PageFile};
 /// The content's hash, in the object's metadata: an ETag is no hash under KMS or multipart (AWS-FACTS E4).
 const HASH_METADATA: &str = "webrtc-aws-sha256";
 
-/// How many objects are read or written side by side.
-const AT_MOST: usize = 8;
+/// How many objects are looked at side by side: a page in one go, with AWS far away.
+const LOOKS_AT_ONCE: usize = 32;
+
+/// How many are written side by side. Each is in memory meanwhile.
+const WRITES_AT_ONCE: usize = 8;
 
 #[derive(Debug)]
 pub(crate) struct PageFiles {
@@ -158,7 +161,7 @@ impl PageFiles {
     async fn look_at(&self, contents: &Contents<'_>, versions: Vec<Version>) -> Result<Vec<Found>, Diagnostic> {
         stream::iter(versions)
             .map(|version| self.look(contents, version))
-            .buffer_unordered(AT_MOST)
+            .buffer_unordered(LOOKS_AT_ONCE)
             .try_filter_map(async |found| Ok(found))
             .try_collect()
             .await
@@ -232,7 +235,7 @@ impl PageFiles {
         for batch in [others, index] {
             stream::iter(batch)
                 .map(|(name, file)| async move { self.put(contents, &name, &file).await })
-                .buffer_unordered(AT_MOST)
+                .buffer_unordered(WRITES_AT_ONCE)
                 .try_collect::<()>()
                 .await?;
         }
