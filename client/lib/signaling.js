@@ -26,6 +26,7 @@ import { parseFrame } from "./wire.js";
 const KEEPALIVE = 4.5 * 60_000;
 const ID_PATIENCE = 10_000;
 const BACKOFF = [0, 300, 1_200, 2_700, 4_800, 7_000, 15_000, 30_000];
+/** All pages lose their sockets at once when API Gateway has a bad moment, and it lets in 500 a second: they must not come together. */
 const JITTER = 1_000;
 /** API Gateway ends a connection after 2 hours: a new one takes its place before, at a moment that suits. */
 const RENEWAL = 115 * 60_000;
@@ -159,7 +160,8 @@ export class Signaling {
     this.#socket = null;
     this.#clock.clearTimeout(this.#renewal);
     socket.close();
-    const delay = BACKOFF[Math.min(this.#attempts, BACKOFF.length - 1)] + this.#random() * JITTER;
+    const longest = BACKOFF[Math.min(this.#attempts, BACKOFF.length - 1)];
+    const delay = longest + this.#random() * (JITTER - longest / 2);
     this.#attempts += 1;
     this.#wait(delay, () => this.connect());
     this.#setStatus(name === "lost" ? { name, attempts: this.#attempts } : { name });

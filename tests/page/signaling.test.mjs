@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { Signaling } from "../../client/lib/signaling.js";
 import { FakeClock, FakeSocket } from "./fakes.mjs";
 
-function start() {
+function start(random = () => 0) {
   const clock = new FakeClock();
   const sockets = [];
   const quiet = { now: true };
@@ -11,7 +11,7 @@ function start() {
   const signaling = new Signaling({
     open: () => (sockets.push(new FakeSocket()), sockets.at(-1)),
     clock,
-    random: () => 0,
+    random,
     onStatus: (status) => seen.statuses.push(status),
     onRelayed: (...message) => seen.relayed.push(message),
     onFailure: (failure) => seen.failures.push(failure),
@@ -116,6 +116,23 @@ test("what a given-up socket still says is not heard", async () => {
   sockets[0].onclose();
   assert.equal(sockets.length, 2);
   assert.deepEqual(statuses, [{ name: "lost", attempts: 1 }]);
+});
+
+test("pages that lost their sockets together come back apart: the long waits differ by half", async () => {
+  const waits = [];
+  for (const random of [0, 0.5, 0.999]) {
+    const { clock, sockets } = start(() => random);
+    for (let attempt = 0; attempt < 8; attempt += 1) {
+      sockets.at(-1).drop();
+      const at = Math.min(...[...clock.timers.values()].map((timer) => timer.at));
+      waits[attempt] = [...(waits[attempt] ?? []), at - clock.now];
+      await clock.advance(at - clock.now);
+    }
+  }
+  const spread = waits.map((of) => Math.max(...of) - Math.min(...of));
+  assert.ok(spread[0] > 900, `${spread}`);
+  assert.ok(spread[7] > 13_000, `${spread}`);
+  assert.ok(waits.every((of) => Math.min(...of) >= 0), `${waits}`);
 });
 
 test("asked to connect while waiting, it does not wait", () => {
