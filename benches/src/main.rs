@@ -8,6 +8,7 @@ mod figure;
 mod process;
 mod program;
 mod recorder;
+mod scale;
 mod up;
 
 use std::io::{self, Write};
@@ -18,7 +19,7 @@ use program::Programs;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Outcome<T = ()> = Result<T, BoxError>;
 
-const SUBJECTS: [&str; 3] = ["up", "process", "data-plane"];
+const SUBJECTS: [&str; 4] = ["process", "up", "data-plane", "scale"];
 
 #[tokio::main]
 async fn main() -> Outcome {
@@ -37,6 +38,9 @@ async fn main() -> Outcome {
     }
     if wanted("data-plane") {
         figures.extend(data_plane::measure(&programs).await?);
+    }
+    if wanted("scale") {
+        figures.extend(scale::measure());
     }
     io::stdout().write_all(table(&figures).as_bytes())?;
     Ok(())
