@@ -37,7 +37,6 @@ impl Figure {
         Self { bar: Some(Bar::AtLeast(bar)), ..self }
     }
 
-    #[expect(dead_code, reason = "no other tool is measured yet")]
     pub(crate) fn beside(self, name: &'static str, value: f64) -> Self {
         Self { peer: Some(Peer { name, value }), ..self }
     }

@@ -5,9 +5,11 @@
 
 mod data_plane;
 mod figure;
+mod lambda;
 mod process;
 mod program;
 mod recorder;
+mod relay;
 mod scale;
 mod up;
 
@@ -19,7 +21,7 @@ use program::Programs;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Outcome<T = ()> = Result<T, BoxError>;
 
-const SUBJECTS: [&str; 4] = ["process", "up", "data-plane", "scale"];
+const SUBJECTS: [&str; 5] = ["process", "up", "relay", "data-plane", "scale"];
 
 #[tokio::main]
 async fn main() -> Outcome {
@@ -35,6 +37,9 @@ async fn main() -> Outcome {
     }
     if wanted("up") {
         figures.extend(up::measure(&programs).await?);
+    }
+    if wanted("relay") {
+        figures.extend(relay::measure(&programs).await?);
     }
     if wanted("data-plane") {
         figures.extend(data_plane::measure(&programs).await?);

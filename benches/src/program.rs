@@ -16,6 +16,10 @@ pub(crate) struct Programs {
     pub(crate) webrtc_aws: PathBuf,
     /// The zip that is uploaded.
     pub(crate) relay: PathBuf,
+    /// What is in it.
+    pub(crate) relay_program: PathBuf,
+    /// The program of the relay for Node.js, and its arguments, where Node.js is there.
+    pub(crate) node_relay: Option<Vec<PathBuf>>,
 }
 
 impl Programs {
@@ -23,7 +27,14 @@ impl Programs {
         let named = |name: &str| {
             std::env::var_os(name).map(PathBuf::from).ok_or_else(|| format!("{name} is not set: run tests/bench"))
         };
-        Ok(Self { webrtc_aws: named("WEBRTC_AWS_BENCH_PROGRAM")?, relay: named("WEBRTC_AWS_BENCH_RELAY")? })
+        let node = std::env::var_os("WEBRTC_AWS_BENCH_NODE").map(PathBuf::from);
+        let script = std::env::var_os("WEBRTC_AWS_BENCH_NODE_RELAY").map(PathBuf::from);
+        Ok(Self {
+            webrtc_aws: named("WEBRTC_AWS_BENCH_PROGRAM")?,
+            relay: named("WEBRTC_AWS_BENCH_RELAY")?,
+            relay_program: named("WEBRTC_AWS_BENCH_RELAY_PROGRAM")?,
+            node_relay: node.zip(script).map(|(node, script)| vec![node, script]),
+        })
     }
 
     /// A command of the program at this endpoint, with the keys of the local AWS.
