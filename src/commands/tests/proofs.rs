@@ -45,6 +45,7 @@ fn a_bucket_that_somebody_makes_meanwhile_is_not_taken_for_a_new_one() {
         let mut session = rig.session(&run).await.unwrap();
         session.context.names = Arc::new(Names { reach: Reach::Aws, ..(*session.context.names).clone() });
         let (s3, bucket) = (Clients::new(&rig.sdk).s3, session.context.names.bucket());
+        rig.world.calls().clear();
         rig.world.faults.add("s3:CreateBucket#1=throttle".parse().unwrap());
         let mut hits = rig.world.faults.hits();
         let meanwhile = async {

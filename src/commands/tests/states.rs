@@ -44,10 +44,11 @@ impl State {
         let strikes: Vec<_> = self.killed.into_iter().collect();
         let _ = rig.struck(&strikes, rig.up()).await;
         for damage in &self.damages {
-            damage.happen(rig).await;
             // Whoever does it by hand sees what was done before, and is seen by the next run.
             rig.rest().await;
+            damage.happen(rig).await;
         }
+        rig.rest().await;
         if self.other_settings {
             rig.want_something_else();
         }
