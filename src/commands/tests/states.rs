@@ -55,7 +55,11 @@ impl State {
     }
 
     fn manners(&self) -> Manners {
-        if self.at_worst { Manners::worst() } else { Manners::default() }
+        match self.at_worst {
+            // Whoever changes things by hand here reads one page of each list.
+            true => Manners { page_size: None, ..Manners::worst() },
+            false => Manners::default(),
+        }
     }
 
     fn verdict(&self, references: &BTreeMap<bool, Value>) -> Verdict {
