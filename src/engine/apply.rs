@@ -133,7 +133,11 @@ async fn removed(graph: &Graph, resource: &dyn Resource, context: &Context) -> R
     if graph.goes_with_its_container(resource) {
         return Ok(());
     }
-    resource.delete(context).await?;
+    match resource.delete(context).await {
+        // Another run took it away with what held it.
+        Err(problem) if problem.aws.as_ref().is_some_and(|aws| aws.class == FailureClass::NotFound) => {}
+        result => result?,
+    }
     // Once what remembers it is gone, nobody looks there again.
     if resource.may_stand_unseen(&context.known) && is_ours(&resource.observe(context).await?) {
         return Err(Diagnostic::new(
