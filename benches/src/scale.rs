@@ -96,8 +96,9 @@ fn back_after(users: usize) -> f64 {
     let (users, quota) = (users / scale, CONNECTIONS_A_SECOND as usize / scale);
     let mut random = StdRng::seed_from_u64(SEED);
     let mut wait = |attempt: usize| {
-        let longest = BACKOFF[attempt.min(BACKOFF.len() - 1)];
-        ((longest + random.random::<f64>() * (JITTER - longest / 2.0)) / 1e3) as usize
+        let wait = BACKOFF[attempt.min(BACKOFF.len() - 1)];
+        let spread = if wait > 2.0 * JITTER { -wait / 2.0 } else { JITTER };
+        ((wait + random.random::<f64>() * spread) / 1e3) as usize
     };
     // Pages that try in a second, by how often they have tried.
     let mut due = std::collections::BTreeMap::<usize, Vec<u8>>::new();

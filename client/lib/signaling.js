@@ -26,7 +26,8 @@ import { parseFrame } from "./wire.js";
 const KEEPALIVE = 4.5 * 60_000;
 const ID_PATIENCE = 10_000;
 const BACKOFF = [0, 300, 1_200, 2_700, 4_800, 7_000, 15_000, 30_000];
-/** All pages lose their sockets at once when API Gateway has a bad moment, and it lets in 500 a second: they must not come together. */
+/** All pages lose their sockets at once when API Gateway has a bad moment, and it lets in 500 a second: they must not come together.
+ *  Short waits are longer by up to this, long ones shorter by up to half. */
 const JITTER = 1_000;
 /** API Gateway ends a connection after 2 hours: a new one takes its place before, at a moment that suits. */
 const RENEWAL = 115 * 60_000;
@@ -160,8 +161,8 @@ export class Signaling {
     this.#socket = null;
     this.#clock.clearTimeout(this.#renewal);
     socket.close();
-    const longest = BACKOFF[Math.min(this.#attempts, BACKOFF.length - 1)];
-    const delay = longest + this.#random() * (JITTER - longest / 2);
+    const wait = BACKOFF[Math.min(this.#attempts, BACKOFF.length - 1)];
+    const delay = wait + this.#random() * (wait > 2 * JITTER ? -wait / 2 : JITTER);
     this.#attempts += 1;
     this.#wait(delay, () => this.connect());
     this.#setStatus(name === "lost" ? { name, attempts: this.#attempts } : { name });

@@ -118,7 +118,7 @@ test("what a given-up socket still says is not heard", async () => {
   assert.deepEqual(statuses, [{ name: "lost", attempts: 1 }]);
 });
 
-test("pages that lost their sockets together come back apart: the long waits differ by half", async () => {
+test("pages that lost their sockets together come back apart: their waits differ by a second, long ones by half", async () => {
   const waits = [];
   for (const random of [0, 0.5, 0.999]) {
     const { clock, sockets } = start(() => random);
@@ -130,9 +130,9 @@ test("pages that lost their sockets together come back apart: the long waits dif
     }
   }
   const spread = waits.map((of) => Math.max(...of) - Math.min(...of));
-  assert.ok(spread[0] > 900, `${spread}`);
-  assert.ok(spread[7] > 13_000, `${spread}`);
-  assert.ok(waits.every((of) => Math.min(...of) >= 0), `${waits}`);
+  const least = [1_000, 1_000, 1_000, 1_350, 2_400, 3_500, 7_500, 15_000];
+  assert.ok(spread.every((of, attempt) => of > 0.99 * least[attempt]), `${spread}`);
+  assert.ok(waits.flat().every((wait) => wait >= 0), `${waits}`);
 });
 
 test("asked to connect while waiting, it does not wait", () => {
