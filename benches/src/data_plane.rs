@@ -9,9 +9,9 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::Outcome;
 use crate::figure::{Figure, percentile};
 use crate::program::{Programs, Started};
+use crate::{BoxError, Outcome};
 
 const HELD: usize = 10_000;
 /// So many handshakes at a time.
@@ -21,6 +21,9 @@ const PAIRS: usize = 64;
 const MESSAGES: usize = 500;
 /// How many messages of a sender are on their way at a time. With more, one may overtake another, as on AWS.
 const WINDOW: usize = 1;
+
+/// What has not come by then never comes.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
@@ -96,11 +99,13 @@ async fn pour(sender: Socket, mut receiver: Socket, to: String) -> Outcome<Vec<D
     let (mut sink, mut answers) = sender.split();
     // Each message is answered to its sender, too.
     let answered = tokio::spawn(async move {
-        for _ in 0..MESSAGES {
-            if answers.next().await.is_none_or(|answer| answer.is_err()) {
-                break;
+        for place in 0..MESSAGES {
+            match tokio::time::timeout(PATIENCE, answers.next()).await {
+                Ok(Some(Ok(_))) => {}
+                _ => return Err(format!("the answer to message {place} is lost").into()),
             }
         }
+        Ok::<(), BoxError>(())
     });
     let mut sent_at = Vec::with_capacity(MESSAGES);
     let mut latencies = Vec::with_capacity(MESSAGES);
@@ -110,13 +115,14 @@ async fn pour(sender: Socket, mut receiver: Socket, to: String) -> Outcome<Vec<D
             sink.send(Message::text(message.to_string())).await?;
             sent_at.push(Instant::now());
         }
-        let message = next(&mut receiver).await?;
         let expected = latencies.len();
+        let received = tokio::time::timeout(PATIENCE, next(&mut receiver)).await;
+        let message = received.map_err(|_| format!("message {expected} is lost"))??;
         if message["message"] != json!(expected) {
             return Err(format!("message {expected} is lost, doubled or late: {message}").into());
         }
         latencies.push(sent_at[expected].elapsed());
     }
-    answered.await?;
+    answered.await??;
     Ok(latencies)
 }
