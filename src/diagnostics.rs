@@ -137,6 +137,11 @@ impl Diagnostic {
                  without an AWS account use 'webrtc-aws up --local'"
                     .to_owned(),
             ),
+            // It says so of keys that are good in another region, or of a name that is no region's.
+            FailureClass::Credentials if failure.message.contains("valid region") => (
+                Code::CredentialsRefused,
+                "check the region's spelling: --region, AWS_REGION, or 'region' of the profile".to_owned(),
+            ),
             FailureClass::Credentials => (
                 Code::CredentialsRefused,
                 "sign in again ('aws login', or 'aws sso login --profile NAME'), or check AWS_ACCESS_KEY_ID, \

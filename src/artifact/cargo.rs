@@ -188,6 +188,8 @@ async fn output(program: OsString, arguments: &[&str], directory: &Path) -> Resu
         .args(arguments)
         .current_dir(directory)
         .stdin(Stdio::null())
+        // What goes wrong in it is for people, not for its developers.
+        .env_remove("RUST_BACKTRACE")
         .kill_on_drop(true)
         .output()
         .await
