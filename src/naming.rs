@@ -427,14 +427,14 @@ mod tests {
     #[test]
     fn in_an_existing_bucket_the_page_has_a_prefix_in_its_url_and_none_in_its_origin() {
         let demo = Names { existing_bucket: Some("team-pages".parse().unwrap()), ..names("demo", "eu-west-1") };
-        assert_eq!(demo.site_url(), "https://team-pages.s3.eu-west-1.amazonaws.com/demo/index.html");
+        assert_eq!(demo.site_url(), "https://team-pages.s3.eu-west-1.amazonaws.com/webrtc-aws/demo/index.html");
         assert_eq!(demo.page_origin(), "https://team-pages.s3.eu-west-1.amazonaws.com");
         let calls = Names { existing_bucket: Some("team-pages/calls".parse().unwrap()), ..demo.clone() };
-        assert_eq!(calls.site_url(), "https://team-pages.s3.eu-west-1.amazonaws.com/calls/demo/index.html");
+        assert_eq!(calls.site_url(), "https://team-pages.s3.eu-west-1.amazonaws.com/calls/webrtc-aws/demo/index.html");
         assert_eq!(calls.page_origin(), demo.page_origin());
         let url = Url::parse("http://127.0.0.1:4580").unwrap();
         let local = Names { reach: Reach::Endpoint { url, gateway: None }, ..demo };
-        assert_eq!(local.site_url(), "http://127.0.0.1:4580/team-pages/demo/index.html");
+        assert_eq!(local.site_url(), "http://127.0.0.1:4580/team-pages/webrtc-aws/demo/index.html");
     }
 
     #[test]

@@ -29,9 +29,9 @@ pub(crate) struct RoleOptions {
 pub(crate) struct BucketOptions {
     /// Put the page into this bucket, which is there already, instead of one of the stack's own
     ///
-    /// For accounts where nobody may create public buckets. The files go below STACK/, or PREFIX/STACK/, and nothing else of the bucket
-    /// is looked at or changed: its owner lets everybody read them, with what 'webrtc-aws policy --for bucket' prints. 'teardown' finds
-    /// the bucket by the stack's tags, and needs this where none is left.
+    /// For accounts where nobody may create public buckets. The files go below webrtc-aws/STACK/, or PREFIX/webrtc-aws/STACK/, and nothing
+    /// else of the bucket is looked at or changed: its owner lets everybody read them, adding what 'webrtc-aws policy --for bucket' prints
+    /// to its policy. 'teardown' finds the bucket by the stack's tags, and needs this where none is left.
     #[arg(long, value_name = "NAME[/PREFIX]")]
     pub(crate) existing_bucket: Option<ExistingBucket>,
 }

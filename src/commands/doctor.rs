@@ -23,6 +23,7 @@ use crate::events::{EndpointSource, Event, Phase};
 use crate::lifetime::LastDeploy;
 use crate::naming::{ExistingBucket, Names, Patterns, Reach, Region, StackName, StageName};
 use crate::permissions::{self, Purpose};
+use crate::resources::existing_bucket;
 use jiff::Timestamp;
 
 /// Waits outside of any stack are the account's.
@@ -191,6 +192,15 @@ async fn ask_the_account(
     let deploy = Arc::new(LastDeploy::by(&caller, Timestamp::now()));
     let context = Context { clients, names, known: Arc::default(), deploy, events, cancel, address: ACCOUNT };
     report.tell(doctor::public_access(&context).await);
+    if let Some(bucket) = &patient.bucket {
+        report.tell(match existing_bucket::check(&context, bucket).await {
+            Ok(()) => Finding::ok(Subject::Bucket, format!("{bucket} is there, and may be looked at")),
+            Err(problem) if problem.code == Code::InvalidInput => {
+                Finding::problem(Subject::Bucket, problem.summary, problem.hint)
+            }
+            Err(problem) => Finding::unknown(Subject::Bucket, problem.summary, problem.hint),
+        });
+    }
     report.tell(doctor::concurrency(&context).await);
     let boundary = patient.role.permissions_boundary.as_deref();
     let wanted = permissions::policy(&[Purpose::Up], &of, boundary);

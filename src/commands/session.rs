@@ -18,10 +18,10 @@ use crate::engine::outputs::Outputs;
 use crate::engine::plan::{Action, Goal, Plan, plan};
 use crate::engine::resource::Observed;
 use crate::events::{Event, Phase};
-use crate::naming::{ExistingBucket, Names};
+use crate::naming::{ExistingBucket, Memory, Names};
 use crate::page::Page;
 use crate::resources::page_files::ForeignObjects;
-use crate::resources::{OBJECTS, OBJECTS_IN_EXISTING_BUCKET};
+use crate::resources::{BUCKET, OBJECTS, OBJECTS_IN_EXISTING_BUCKET};
 use crate::stack::{self, Ingredients};
 
 /// What AWS has done before is shown to everybody after this time (AWS-FACTS D: seconds).
@@ -168,11 +168,21 @@ impl<'run> Session<'run> {
 
     /// The same, with the page where it was found: whoever is told nothing of an existing bucket should see its URL.
     pub(super) fn outputs_as_found(&self, observations: &Observations) -> Option<Outputs> {
-        let has_own_page = observations.get(&OBJECTS).is_some_and(|observed| *observed != Observed::Absent);
-        match self.context.known.page_bucket.get().filter(|_| !has_own_page) {
+        match self.page_bucket(observations) {
             Some(bucket) => self.outputs_under(&self.context.names.with_page_in(bucket)),
             None => self.outputs(),
         }
+    }
+
+    /// The existing bucket that the page is in, or was in by the tags of a stack that has no bucket of its own.
+    pub(super) fn page_bucket(&self, observations: &Observations) -> Option<ExistingBucket> {
+        let stands = |address| observations.get(&address).is_some_and(|observed| *observed != Observed::Absent);
+        let known = &self.context.known;
+        let remembered = || known.remembered.values(Memory::Bucket).into_iter().find_map(|place| place.parse().ok());
+        if stands(OBJECTS) {
+            return None;
+        }
+        known.page_bucket.get().or_else(|| if stands(BUCKET) { None } else { remembered() })
     }
 
     fn outputs_under(&self, names: &Names) -> Option<Outputs> {

@@ -38,5 +38,8 @@ pub(super) async fn show(session: &Session<'_>, page: Page, relay: Option<Artifa
     {
         session.run.events.warn(format!("{}; {}", elsewhere.summary, elsewhere.hint));
     }
+    if let Some(place) = known.page_bucket.get().filter(|_| session.config.existing_bucket.is_none()) {
+        session.run.events.note(format!("the page is in {place}: with '--existing-bucket {place}' it is wanted there"));
+    }
     Ok(Ending { outputs: session.outputs_as_found(&observations), ..Ending::default() })
 }

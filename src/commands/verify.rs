@@ -21,7 +21,7 @@ use crate::engine::status::{ResourceStatus, status};
 use crate::events::{Event, Phase};
 use crate::naming::{ApiId, Names};
 use crate::page::Page;
-use crate::resources::{FUNCTION, OBJECTS, OBJECTS_IN_EXISTING_BUCKET, ROLE, ROLE_POLICY, WEBSOCKET_API};
+use crate::resources::{BUCKET, FUNCTION, OBJECTS, OBJECTS_IN_EXISTING_BUCKET, ROLE, ROLE_POLICY, WEBSOCKET_API};
 use crate::verify::{Advice, JoinToken, Summary, Survey, Verification};
 
 /// What was just made may need as long until it is in effect everywhere (AWS-FACTS A6, B3, E1).
@@ -71,8 +71,9 @@ pub(super) async fn verify(
     run.events.emit(Event::Phase { phase: Phase::Checking });
     let names = &session.context.names;
     let verification = Verification::new(outputs, &names.reach, names.page_prefix(), patience, token, &run.events)?;
-    let up = format!("webrtc-aws up {}{}", outputs.stack, SamePlace(&session.config.target));
-    let advice = Advice { outputs, up, existing_bucket: names.existing_bucket.as_ref() };
+    let here = |command: &str| format!("webrtc-aws {command} {}{}", outputs.stack, SamePlace(&session.config.target));
+    let advice =
+        Advice { outputs, up: here("up"), verify: here("verify"), existing_bucket: names.existing_bucket.as_ref() };
     let checks = async { Ok(verification.run(&advice, async || look(session, graph).await).await) };
     let summary = run.unless_interrupted(checks).await?;
     Ok((!summary.failed.is_empty()).then(|| failed(&summary, &session.context.names)))
@@ -147,9 +148,15 @@ pub(super) async fn what_is_there(session: Session<'_>) -> Result<(Session<'_>, 
     // Refuses what is not ours, or is there twice.
     plan(&api, &observations, &session.context.known, Goal::Present)?;
     let Some(outputs) = session.outputs() else { return Err(not_deployed(&session, &whole).await?) };
-    let page = part(OBJECTS_IN_EXISTING_BUCKET);
-    session.run.unless_interrupted(observe(&page, &session.context, &session.run.cancel)).await?;
-    let Some(bucket) = session.context.known.page_bucket.get() else { return Ok((session, outputs)) };
+    let look = async |address| {
+        session.run.unless_interrupted(observe(&part(address), &session.context, &session.run.cancel)).await
+    };
+    let mut observations = look(OBJECTS_IN_EXISTING_BUCKET).await?;
+    if session.page_bucket(&observations).is_some() {
+        // Nothing but a tag may lead there by now, which a stack with a bucket of its own may have kept.
+        observations.extend(look(BUCKET).await?);
+    }
+    let Some(bucket) = session.page_bucket(&observations) else { return Ok((session, outputs)) };
     let session = session.with_page_in(bucket);
     let outputs = session.outputs().unwrap_or(outputs);
     Ok((session, outputs))

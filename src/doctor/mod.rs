@@ -29,6 +29,8 @@ pub enum Subject {
     Clock,
     /// Whether the account lets pages be public.
     PublicAccess,
+    /// Whether the bucket that the page is to be in is there.
+    Bucket,
     /// How many runs of functions the account has at once.
     Concurrency,
     /// What the credentials may do.
@@ -46,6 +48,7 @@ impl fmt::Display for Subject {
             Self::Account => "account",
             Self::Clock => "clock",
             Self::PublicAccess => "public_access",
+            Self::Bucket => "bucket",
             Self::Concurrency => "concurrency",
             Self::Permissions => "permissions",
             Self::Relay => "relay",

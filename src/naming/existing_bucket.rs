@@ -5,6 +5,10 @@ use std::str::FromStr;
 
 use super::InvalidName;
 
+/// The folder in which stacks have theirs. No prefix that people name goes through such a one, so that no stack's files ever lie among
+/// another's, and a pattern of stacks reaches nothing else of the bucket.
+const STACKS: &str = "webrtc-aws";
+
 /// Leaves room for the page's files in a key, and for the bucket's name in a tag of 256 characters.
 const LONGEST_PREFIX: usize = 128;
 
@@ -21,10 +25,10 @@ impl ExistingBucket {
         &self.name
     }
 
-    /// How the keys of a stack's files begin. Without the last slash, those of a stack that is called like this one and a bit more
+    /// How the keys of a stack's files begin, and nobody else's. Without the last slash, those of a stack that is called like this one and a bit more
     /// would begin so as well.
     pub(crate) fn prefix_of(&self, stack: &impl fmt::Display) -> String {
-        format!("{}{stack}/", self.prefix)
+        format!("{}{STACKS}/{stack}/", self.prefix)
     }
 }
 
@@ -47,6 +51,18 @@ impl FromStr for ExistingBucket {
         }
         let prefix = match prefix.map(|prefix| prefix.strip_suffix('/').unwrap_or(prefix)) {
             None => String::new(),
+            Some(prefix) if prefix.split('/').any(|folder| folder == STACKS) => {
+                return Err(InvalidName(format!(
+                    "the prefix after the bucket's name has the folder {STACKS:?} in it, in which stacks have their files; name what is \
+                     before that"
+                )));
+            }
+            Some(prefix) if prefix.split('/').any(|folder| ["", ".", ".."].contains(&folder)) => {
+                return Err(InvalidName(
+                    "the prefix after the bucket's name has a folder in it that is empty, '.' or '..', which browsers take out of a URL"
+                        .to_owned(),
+                ));
+            }
             Some(prefix) if prefix.len() <= LONGEST_PREFIX && prefix.split('/').all(is_folder) => format!("{prefix}/"),
             Some(_) => {
                 return Err(InvalidName(format!(
@@ -66,9 +82,9 @@ fn is_label(text: &str) -> bool {
         && text.chars().all(|c| is_alphanumeric(c) || c == '-')
 }
 
-/// What stands for itself in URLs, policies, tags and shells. A browser takes dots alone out of a path.
+/// What stands for itself in URLs, policies, tags and shells.
 fn is_folder(text: &str) -> bool {
-    !["", ".", ".."].contains(&text) && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
 }
 
 impl fmt::Display for ExistingBucket {
@@ -101,15 +117,17 @@ mod tests {
             ("/abc", "3 to 63"),
             ("arn:aws:s3:::pages", "3 to 63"),
             (&"x".repeat(64), "3 to 63"),
-            ("abc/", "the prefix"),
-            ("abc//", "the prefix"),
-            ("abc//calls", "the prefix"),
-            ("abc/calls//", "the prefix"),
-            ("abc/./calls", "the prefix"),
-            ("abc/../calls", "the prefix"),
-            ("abc/ca*", "the prefix"),
-            ("abc/${aws:username}", "the prefix"),
-            (&format!("abc/{}", "x".repeat(129)), "the prefix"),
+            ("abc/", "is empty"),
+            ("abc//", "is empty"),
+            ("abc//calls", "is empty"),
+            ("abc/calls//", "is empty"),
+            ("abc/./calls", "'.'"),
+            ("abc/../calls", "'..'"),
+            ("abc/ca*", "at most 128 of"),
+            ("abc/${aws:username}", "at most 128 of"),
+            (&format!("abc/{}", "x".repeat(129)), "at most 128 of"),
+            ("abc/webrtc-aws", "in which stacks have their files"),
+            ("abc/calls/webrtc-aws/demo/", "in which stacks have their files"),
         ] {
             let refusal = bad.parse::<ExistingBucket>().unwrap_err().to_string();
             assert!(refusal.contains(why), "{bad}: {refusal}");
@@ -119,12 +137,25 @@ mod tests {
     #[test]
     fn each_stack_has_a_prefix_of_its_own_below_that_of_the_bucket() {
         for (place, stack, prefix) in [
-            ("team-pages", "demo", "demo/"),
-            ("team-pages", "demo-two", "demo-two/"),
-            ("team-pages/calls", "demo", "calls/demo/"),
-            ("team-pages/a/calls/", "demo", "a/calls/demo/"),
+            ("team-pages", "demo", "webrtc-aws/demo/"),
+            ("team-pages", "demo-two", "webrtc-aws/demo-two/"),
+            ("team-pages/calls", "demo", "calls/webrtc-aws/demo/"),
+            ("team-pages/a/calls/", "demo", "a/calls/webrtc-aws/demo/"),
         ] {
             assert_eq!(place.parse::<ExistingBucket>().unwrap().prefix_of(&stack), prefix);
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_stacks_files_lie_among_anothers(
+            one in "[a-c]{3}(/([a-c]|webrtc-aws)){0,3}",
+            other in "[a-c]{3}(/([a-c]|webrtc-aws)){0,3}",
+            stacks in proptest::array::uniform2("[a-c]{1,2}"),
+        ) {
+            let (Ok(one), Ok(other)) = (one.parse::<ExistingBucket>(), other.parse::<ExistingBucket>()) else { return Ok(()) };
+            let [first, second] = [one.prefix_of(&stacks[0]), other.prefix_of(&stacks[1])];
+            proptest::prop_assert!(first == second || !second.starts_with(&first), "{first} {second}");
         }
     }
 }

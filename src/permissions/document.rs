@@ -22,6 +22,8 @@ pub struct Document {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub(crate) struct Statement {
+    /// Unique within a policy, so that what is added to one that others write has none.
+    #[serde(skip_serializing_if = "str::is_empty")]
     sid: &'static str,
     effect: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -127,10 +129,10 @@ fn condition(scope: Scope, of: &Patterns, boundary: Option<&str>) -> Option<Valu
     }
 }
 
-/// What the owner of a bucket has to add to its policy: everybody may read the page, over https, and list nothing.
+/// What the owner of a bucket has to add to its policy, for each stack with a page in it: everybody may read the page, over https, and list nothing.
 pub(crate) fn public_page(of: &Patterns) -> Document {
     Document::of(vec![Statement {
-        sid: "ReadWebrtcAwsPage",
+        sid: "",
         effect: "Allow",
         principal: Some(json!("*")),
         action: vec!["s3:GetObject"],
@@ -209,7 +211,7 @@ mod tests {
     fn with_an_existing_bucket_nothing_reaches_beyond_the_prefix_or_makes_a_bucket() {
         let of = Patterns { existing_bucket: Some("team-pages".parse().unwrap()), ..patterns("demo", "eu-west-1") };
         let document = policy(&[Purpose::Up, Purpose::Teardown, Purpose::ReadOnly], &of, None);
-        let (bucket, below) = ("arn:aws:s3:::team-pages", "arn:aws:s3:::team-pages/demo/*");
+        let (bucket, below) = ("arn:aws:s3:::team-pages", "arn:aws:s3:::team-pages/webrtc-aws/demo/*");
         let about_buckets =
             |statement: &&Statement| statement.resource.iter().any(|resource| resource.contains(":s3:::"));
         for statement in document.statement.iter().filter(about_buckets) {
@@ -218,7 +220,10 @@ mod tests {
                     assert!(statement.action.iter().all(|it| it.contains("Object") || it.contains("Upload")))
                 }
                 resource if resource == bucket && statement.sid == "ListExistingBucket" => {
-                    assert_eq!(statement.condition, Some(json!({ "StringEquals": { "s3:prefix": "demo/" } })));
+                    assert_eq!(
+                        statement.condition,
+                        Some(json!({ "StringEquals": { "s3:prefix": "webrtc-aws/demo/" } }))
+                    );
                 }
                 resource if resource == bucket => assert_eq!(statement.action, ["s3:ListBucketMultipartUploads"]),
                 // Whether there is one of the stack's own, from before.

@@ -276,8 +276,14 @@ impl Contents<'_> {
                 self.bucket,
                 named.join(", ")
             ),
-            "let these credentials make s3:DeleteObject and s3:DeleteObjectVersion; lift an object lock or legal hold, or wait until \
-             it ends; 'up' takes a denying bucket policy away again; then run 'teardown' again",
+            format!(
+                "let these credentials make s3:DeleteObject and s3:DeleteObjectVersion; lift an object lock or legal hold, or wait until \
+                 it ends; {}; then run 'teardown' again",
+                match self.asked_prefix() {
+                    None => "'up' takes a denying bucket policy away again",
+                    Some(_) => "have the bucket's owner take a denying policy away",
+                }
+            ),
         ))
     }
 

@@ -73,7 +73,7 @@ async fn look(context: &Context, bucket: &ExistingBucket) -> Result<Look, Diagno
 }
 
 /// Says why the page cannot be in a bucket.
-async fn check(context: &Context, bucket: &ExistingBucket) -> Result<(), Diagnostic> {
+pub(crate) async fn check(context: &Context, bucket: &ExistingBucket) -> Result<(), Diagnostic> {
     let refused = |what: String, hint: String| Err(Diagnostic::new(Code::InvalidInput, what, hint));
     let (names, name) = (&context.names, bucket.name());
     if let Some(stack) = Territory::of(names).stack_of_bucket(name) {
@@ -107,6 +107,10 @@ async fn check(context: &Context, bucket: &ExistingBucket) -> Result<(), Diagnos
             ),
         ),
     }
+}
+
+fn remembers(known: &Known, bucket: &ExistingBucket) -> bool {
+    known.remembered.values(Memory::Bucket).contains(&bucket.to_string())
 }
 
 impl ObjectsInExistingBucket {
@@ -183,6 +187,10 @@ impl Kind for ObjectsInExistingBucket {
             check(context, wanted).await?;
             self.refuse_a_second(context, wanted).await?;
             return self.files.observe(&contents(context, wanted), ForeignObjects::Spare).await;
+        }
+        // A name that nothing but a person's word leads to, and that may be mistyped: without it the page would stay, unseen.
+        if let Some(told) = self.told.as_ref().filter(|told| !remembers(&context.known, told)) {
+            check(context, told).await?;
         }
         let mut all = Observed::Absent;
         for bucket in self.others(&context.known) {

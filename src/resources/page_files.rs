@@ -183,7 +183,9 @@ impl PageFiles {
             Code::NotOurs,
             format!("the bucket {} holds {first:?}{others}, which webrtc-aws did not put there", contents.bucket),
             format!(
-                "move it elsewhere, or run 'teardown --delete-foreign-objects' to delete everything {}, older versions too",
+                "move it elsewhere, or run 'webrtc-aws teardown {} --delete-foreign-objects', which removes the stack and everything \
+                 {}, older versions too",
+                contents.context.names.stack,
                 contents.whole()
             ),
         ))

@@ -28,6 +28,8 @@ pub(crate) struct Advice<'a> {
     pub(crate) outputs: &'a Outputs,
     /// `webrtc-aws up …`, for this stack in this place.
     pub(crate) up: String,
+    /// `webrtc-aws verify …`, likewise.
+    pub(crate) verify: String,
     /// Where the page is, if somebody else made its bucket.
     pub(crate) existing_bucket: Option<&'a ExistingBucket>,
 }
@@ -72,7 +74,7 @@ impl Advice<'_> {
 
     /// What a role may do that is not the stack's own is its owner's affair.
     fn ask_the_roles_owner(&self, symptom: &Symptom, role: &str) -> (String, String) {
-        let again = "then run 'webrtc-aws verify' again: a new permission needs seconds, now and then minutes";
+        let again = format!("then run '{}' again: a new permission needs seconds, now and then minutes", self.verify);
         match symptom {
             Symptom::NoTurn(_) => (
                 format!("the relay gets no credentials for its TURN servers with the role {role}"),
@@ -97,7 +99,7 @@ impl Advice<'_> {
 
     /// Who may read a bucket that is not the stack's own is its owner's affair.
     fn ask_the_buckets_owner(&self, place: &ExistingBucket, symptom: &Symptom) -> Option<(String, String)> {
-        let Outputs { bucket, stack, .. } = self.outputs;
+        let Outputs { bucket, stack, site_url, .. } = self.outputs;
         let cause = match symptom {
             Symptom::NotServed { status: 403, .. } | Symptom::BrokenLink { status: 403, .. } => {
                 format!(
@@ -113,8 +115,10 @@ impl Advice<'_> {
             _ => return None,
         };
         let mut remedy = format!(
-            "have its owner permit what 'webrtc-aws policy {stack} --for bucket --existing-bucket {place}' prints and no more, with \
-             BlockPublicPolicy and RestrictPublicBuckets off; then run 'webrtc-aws verify' again"
+            "have its owner add what 'webrtc-aws policy {stack} --for bucket --existing-bucket {place}' prints to the bucket's policy \
+             and permit everybody no more of the stack's, with BlockPublicPolicy and RestrictPublicBuckets off{}; then run '{}' again",
+            if site_url.starts_with("http:") { ", and without its Condition, as there is no https here" } else { "" },
+            self.verify
         );
         if let Symptom::TooOpen(Opening::Writing { object, .. }) = symptom {
             remedy = format!("{remedy}. {}", self.left(object));
@@ -150,7 +154,7 @@ impl Advice<'_> {
 
     /// Where nothing of the stack is out of place.
     fn without_a_suspect(&self, symptom: &Symptom) -> (String, String) {
-        let again = "run 'webrtc-aws verify' again in a minute";
+        let again = format!("run '{}' again in a minute", self.verify);
         let log = format!("look at the relay's log group {}", self.outputs.log_group);
         let (cause, remedy) = match symptom {
             Symptom::Unreachable { .. } => (
@@ -268,25 +272,35 @@ mod tests {
 
     fn explain(symptom: &Symptom, survey: &Survey) -> (String, String) {
         let outputs = outputs();
-        Advice { outputs: &outputs, up: "webrtc-aws up demo".into(), existing_bucket: None }
-            .explain(symptom, Some(survey))
+        Advice {
+            outputs: &outputs,
+            up: "webrtc-aws up demo".into(),
+            verify: "webrtc-aws verify demo".into(),
+            existing_bucket: None,
+        }
+        .explain(symptom, Some(survey))
     }
 
     #[test]
     fn whom_an_existing_bucket_lets_in_is_asked_of_its_owner() {
         let outputs = outputs();
         let place = "bucket/calls".parse().unwrap();
-        let advice = Advice { outputs: &outputs, up: "webrtc-aws up demo".into(), existing_bucket: Some(&place) };
+        let advice = Advice {
+            outputs: &outputs,
+            up: "webrtc-aws up demo".into(),
+            verify: "webrtc-aws verify demo".into(),
+            existing_bucket: Some(&place),
+        };
         let explain = |symptom: &Symptom| advice.explain(symptom, Some(&survey(Vec::new())));
         let policy = "'webrtc-aws policy demo --for bucket --existing-bucket bucket/calls'";
-        let closed = Symptom::NotServed { file: "calls/demo/index.html".into(), status: 403 };
+        let closed = Symptom::NotServed { file: "calls/webrtc-aws/demo/index.html".into(), status: 403 };
         let (cause, remedy) = explain(&closed);
         assert!(cause.contains("does not let everybody read") && remedy.contains(policy), "{cause} {remedy}");
         let written = Symptom::TooOpen(Opening::Writing { object: "x.txt".into(), status: 200 });
         let (cause, remedy) = explain(&written);
         assert!(cause.contains("permits more") && remedy.contains(policy), "{cause} {remedy}");
-        assert!(remedy.contains("aws s3 rm s3://bucket/calls/demo/x.txt"), "{remedy}");
-        let gone = Symptom::NotServed { file: "bucket/calls/demo/app.js".into(), status: 403 };
+        assert!(remedy.contains("aws s3 rm s3://bucket/calls/webrtc-aws/demo/x.txt"), "{remedy}");
+        let gone = Symptom::NotServed { file: "bucket/calls/webrtc-aws/demo/app.js".into(), status: 403 };
         let (cause, _) = explain(&gone);
         assert_eq!(cause, "the bucket has no object \"app.js\"");
     }

@@ -17,11 +17,17 @@ impl World {
         let world = Self::new().await;
         let s3 = &world.account.s3;
         s3.create_bucket().bucket(NAME).send().await.unwrap();
-        for key in ["index.html", "config.js", "demo/index.html", "calls/demo", "calls/demo-two/index.html"] {
+        for key in [
+            "index.html",
+            "config.js",
+            "webrtc-aws/demo/index.html",
+            "calls/webrtc-aws/demo",
+            "calls/webrtc-aws/demo-two/index.html",
+        ] {
             let put = s3.put_object().bucket(NAME).key(key).body(key.as_bytes().to_vec().into());
             put.metadata("webrtc-aws-stack", "demo").send().await.unwrap();
         }
-        s3.create_multipart_upload().bucket(NAME).key("calls/demo.zip").send().await.unwrap();
+        s3.create_multipart_upload().bucket(NAME).key("calls/webrtc-aws/demo.zip").send().await.unwrap();
         world
     }
 
@@ -67,7 +73,7 @@ async fn a_page_moves_to_an_existing_bucket_and_back_and_goes() {
 
     let up = world.machine.succeed(&with_options(&["up", "demo"])).await;
     let moved = Stack::of(&up);
-    assert!(moved.site.ends_with("/team-pages/calls/demo/index.html"), "{up}");
+    assert!(moved.site.ends_with("/team-pages/calls/webrtc-aws/demo/index.html"), "{up}");
     assert_eq!((&moved.bucket[..], &moved.websocket), (NAME, &stack.websocket));
     assert!(!world.has_own_bucket());
     assert_eq!((get(&moved.site).await.0, get(&stack.site).await.0), (200, 404));
@@ -108,10 +114,30 @@ async fn a_page_in_an_existing_bucket_is_made_without_a_write_to_any_bucket() {
     // Nobody's memory is left when the parts that carry it are gone.
     world.machine.succeed(&["teardown", "demo", "--yes"]).await;
     assert_eq!(world.bytes(), before);
-    let put = world.account.s3.put_object().bucket(NAME).key("calls/demo/late.js");
+    let put = world.account.s3.put_object().bucket(NAME).key("calls/webrtc-aws/demo/late.js");
     put.metadata("webrtc-aws-stack", "demo").send().await.unwrap();
     world.machine.succeed(&with_options(&["teardown", "demo", "--yes"])).await;
     assert_eq!(world.bytes(), before);
+}
+
+/// Else one would look for it in a bucket that never was.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bucket_that_is_gone_is_named_by_verify_and_status() {
+    let world = World::with_a_bucket().await;
+    let s3 = &world.account.s3;
+    s3.create_bucket().bucket("passing-pages").send().await.unwrap();
+    world.machine.succeed(&["up", "demo", "--no-verify", "--existing-bucket", "passing-pages"]).await;
+    for object in s3.list_objects_v2().bucket("passing-pages").send().await.unwrap().contents() {
+        s3.delete_object().bucket("passing-pages").key(object.key().unwrap()).send().await.unwrap();
+    }
+    s3.delete_bucket().bucket("passing-pages").send().await.unwrap();
+    let verify = world.machine.run(&["verify", "demo", "--patience", "0"]).await;
+    assert_eq!(verify.code, Some(6), "{verify}");
+    assert!(verify.to_string().contains("there is no bucket passing-pages"), "{verify}");
+    let status = world.machine.succeed(&["status", "demo"]).await;
+    assert!(status.output("site_url").ends_with("/passing-pages/webrtc-aws/demo/index.html"), "{status}");
+    world.machine.succeed(&["teardown", "demo", "--yes"]).await;
+    assert_eq!(world.bytes(), World::with_a_bucket().await.bytes());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -125,7 +151,11 @@ async fn a_bucket_that_lets_nobody_in_is_named_by_verify() {
     let failed = failed.unwrap_or_else(|| panic!("nothing failed: {verify}"));
     let said = |field: &str, text: &str| assert!(failed[field].as_str().unwrap().contains(text), "{failed}");
     said("cause", "the bucket team-pages, which the stack did not make, does not let everybody read");
-    said("remedy", "'webrtc-aws policy demo --for bucket --existing-bucket team-pages/calls'");
+    said(
+        "remedy",
+        "'webrtc-aws policy demo --for bucket --existing-bucket team-pages/calls' prints to the bucket's policy",
+    );
+    said("remedy", "without its Condition");
     world.let_everybody_read().await;
     world.machine.succeed(&["verify", "demo"]).await;
 }

@@ -24,7 +24,7 @@ async fn examined(rig: &Rig) -> Vec<Finding> {
     let patient = Patient {
         stack: "demo".parse().unwrap(),
         role: RoleSettings::default(),
-        bucket: None,
+        bucket: rig.config.existing_bucket.clone(),
         turn: None,
         region: None,
     };
@@ -144,6 +144,27 @@ fn an_account_that_forbids_public_pages_is_found_out_before_up_fails_over_it() {
         assert!(matches!(found.verdict, Verdict::Problem { .. }), "{found:#?}");
         assert!(found.seen.contains("BlockPublicPolicy, RestrictPublicBuckets"), "{found:#?}");
         assert!(rig.up().await.unwrap_err().to_string().contains("BlockPublicPolicy"));
+    });
+}
+
+#[test]
+fn a_bucket_that_the_page_cannot_be_in_is_found_out_before_up_fails_over_it() {
+    paused(async {
+        let mut rig = Rig::new().await;
+        assert!(examined(&rig).await.iter().all(|finding| finding.subject != Subject::Bucket));
+        rig.want_the_existing_bucket();
+        assert_eq!(of(&examined(&rig).await, Subject::Bucket).verdict, Verdict::Ok);
+        rig.config.existing_bucket = Some("nowhere".parse().unwrap());
+        let findings = examined(&rig).await;
+        let found = of(&findings, Subject::Bucket);
+        assert!(
+            matches!(found.verdict, Verdict::Problem { .. }) && found.seen.contains("no bucket nowhere"),
+            "{found:#?}"
+        );
+        rig.want_the_existing_bucket();
+        restrict(&rig, &policy(&[Purpose::Doctor]));
+        let findings = examined(&rig).await;
+        assert!(matches!(of(&findings, Subject::Bucket).verdict, Verdict::Unknown { .. }), "{findings:#?}");
     });
 }
 

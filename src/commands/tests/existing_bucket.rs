@@ -52,22 +52,22 @@ fn what_is_the_stacks_comes_and_goes_and_the_rest_stays_to_the_byte() {
             version(&rig, EXISTING_BUCKET).await;
             let s3 = Clients::new(&rig.sdk).s3;
             // Beside the prefix, and the same as what is below it.
-            put(&rig, EXISTING_BUCKET, "demo-two/old.js", Some("demo")).await;
-            s3.delete_object().bucket(EXISTING_BUCKET).key("demo-two/old.js").send().await.unwrap();
-            s3.create_multipart_upload().bucket(EXISTING_BUCKET).key("demo-two/half").send().await.unwrap();
-            s3.create_multipart_upload().bucket(EXISTING_BUCKET).key("demo").send().await.unwrap();
+            put(&rig, EXISTING_BUCKET, "webrtc-aws/demo-two/old.js", Some("demo")).await;
+            s3.delete_object().bucket(EXISTING_BUCKET).key("webrtc-aws/demo-two/old.js").send().await.unwrap();
+            s3.create_multipart_upload().bucket(EXISTING_BUCKET).key("webrtc-aws/demo-two/half").send().await.unwrap();
+            s3.create_multipart_upload().bucket(EXISTING_BUCKET).key("webrtc-aws/demo").send().await.unwrap();
             let empty = rig.snapshot();
 
             rig.want_the_existing_bucket();
             rig.up().await.unwrap();
-            assert_eq!(below(&rig, "demo/"), ["demo/config.js", "demo/index.html"]);
+            assert_eq!(below(&rig, "webrtc-aws/demo/"), ["webrtc-aws/demo/config.js", "webrtc-aws/demo/index.html"]);
             assert!(!has_own_bucket(&rig));
             assert!(!rig.up().await.unwrap().changed);
             rig.want_something_else();
             rig.up().await.unwrap();
-            put(&rig, EXISTING_BUCKET, "demo/old.js", Some("demo")).await;
-            s3.delete_object().bucket(EXISTING_BUCKET).key("demo/old.js").send().await.unwrap();
-            s3.create_multipart_upload().bucket(EXISTING_BUCKET).key("demo/half").send().await.unwrap();
+            put(&rig, EXISTING_BUCKET, "webrtc-aws/demo/old.js", Some("demo")).await;
+            s3.delete_object().bucket(EXISTING_BUCKET).key("webrtc-aws/demo/old.js").send().await.unwrap();
+            s3.create_multipart_upload().bucket(EXISTING_BUCKET).key("webrtc-aws/demo/half").send().await.unwrap();
 
             rig.teardown().await.unwrap();
             assert!(rig.snapshot() == empty, "{}", shape::difference(&empty, &rig.snapshot()));
@@ -100,18 +100,17 @@ fn below_another_prefix_is_another_place() {
         let mut two = rig.of("two");
         two.config.existing_bucket = Some("team-pages/demo".parse().unwrap());
         two.up().await.unwrap();
-        assert_eq!(below(&rig, "demo/"), ["demo/two/config.js", "demo/two/index.html"]);
-        // Its files lie below the prefix of this stack, which is none of its doing.
+        assert_eq!(below(&rig, "demo/"), ["demo/webrtc-aws/two/config.js", "demo/webrtc-aws/two/index.html"]);
         Act::Up.run(&rig).await.succeeded();
         assert!(!two.up().await.unwrap().changed);
-        refused(&Act::Teardown.run(&rig).await, Code::NotOurs, "holds \"demo/two/config.js\" and 1 more");
         rig.config.existing_bucket = Some("team-pages/calls".parse().unwrap());
         refused(&Act::Up.run(&rig).await, Code::InvalidInput, "the page is in the bucket team-pages");
+        Act::TeardownWithForeignObjects.run(&rig).await.succeeded();
+        assert!(!two.up().await.unwrap().changed);
         two.teardown().await.unwrap();
-        rig.teardown().await.unwrap();
 
         Act::Up.run(&rig).await.succeeded();
-        assert_eq!(below(&rig, "calls/"), ["calls/demo/config.js", "calls/demo/index.html"]);
+        assert_eq!(below(&rig, "calls/"), ["calls/webrtc-aws/demo/config.js", "calls/webrtc-aws/demo/index.html"]);
         let status = Act::Status.run(&rig).await.succeeded();
         assert_eq!(status.state(OBJECTS_IN_EXISTING_BUCKET), State::Present);
         rig.teardown().await.unwrap();
@@ -125,10 +124,10 @@ fn a_file_of_somebody_elses_below_the_prefix_stays_until_it_is_given_up() {
         let mut rig = Rig::new().await;
         let empty = rig.snapshot();
         rig.want_the_existing_bucket();
-        put(&rig, EXISTING_BUCKET, "demo/theirs.txt", None).await;
+        put(&rig, EXISTING_BUCKET, "webrtc-aws/demo/theirs.txt", None).await;
         // Of another stack's mark.
-        put(&rig, EXISTING_BUCKET, "demo/other.js", Some("demo-two")).await;
-        for (name, owner) in [("demo/index.html", None), ("demo/config.js", Some("demo-two"))] {
+        put(&rig, EXISTING_BUCKET, "webrtc-aws/demo/other.js", Some("demo-two")).await;
+        for (name, owner) in [("webrtc-aws/demo/index.html", None), ("webrtc-aws/demo/config.js", Some("demo-two"))] {
             put(&rig, EXISTING_BUCKET, name, owner).await;
             for act in [Act::Plan, Act::Up] {
                 refused(&act.run(&rig).await, Code::NotOurs, &format!("holds {name:?}"));
@@ -137,15 +136,20 @@ fn a_file_of_somebody_elses_below_the_prefix_stays_until_it_is_given_up() {
             s3.delete_object().bucket(EXISTING_BUCKET).key(name).send().await.unwrap();
         }
         Act::Up.run(&rig).await.succeeded();
-        let all = ["demo/config.js", "demo/index.html", "demo/other.js", "demo/theirs.txt"];
-        assert_eq!(below(&rig, "demo/"), all);
+        let all = [
+            "webrtc-aws/demo/config.js",
+            "webrtc-aws/demo/index.html",
+            "webrtc-aws/demo/other.js",
+            "webrtc-aws/demo/theirs.txt",
+        ];
+        assert_eq!(below(&rig, "webrtc-aws/demo/"), all);
         assert!(!Act::Up.run(&rig).await.succeeded().changed);
 
         rig.config.existing_bucket = None;
         for act in [Act::Plan, Act::Up, Act::Teardown] {
             let seen = act.run(&rig).await;
-            refused(&seen, Code::NotOurs, "holds \"demo/other.js\" and 1 more");
-            assert!(seen.problem().hint.contains("everything below demo/"), "{:?}", seen.problem());
+            refused(&seen, Code::NotOurs, "holds \"webrtc-aws/demo/other.js\" and 1 more");
+            assert!(seen.problem().hint.contains("everything below webrtc-aws/demo/"), "{:?}", seen.problem());
         }
         Act::TeardownWithForeignObjects.run(&rig).await.succeeded();
         assert_eq!(rig.snapshot(), empty);
@@ -167,17 +171,18 @@ fn a_stack_moves_there_and_back_and_keeps_its_other_url() {
         assert_eq!(step(OBJECTS_IN_EXISTING_BUCKET), Some(Action::Create));
         let [warning] = plan.warnings()[..] else { panic!("{plan:#?}") };
         assert!(
-            warning.contains("the page moves to http://127.0.0.1") && warning.contains("/team-pages/demo/index.html,")
+            warning.contains("the page moves to http://127.0.0.1")
+                && warning.contains("/team-pages/webrtc-aws/demo/index.html,")
         );
         Act::Up.run(&rig).await.succeeded();
-        assert!(!has_own_bucket(&rig) && below(&rig, "demo/").len() == 2);
+        assert!(!has_own_bucket(&rig) && below(&rig, "webrtc-aws/demo/").len() == 2);
         assert!(!Act::Up.run(&rig).await.succeeded().changed);
 
         rig.config.existing_bucket = None;
         let status = Act::Status.run(&rig).await.succeeded();
         assert_eq!(status.state(OBJECTS_IN_EXISTING_BUCKET), State::Unwanted);
         Act::Up.run(&rig).await.succeeded();
-        assert!(has_own_bucket(&rig) && below(&rig, "demo/").is_empty());
+        assert!(has_own_bucket(&rig) && below(&rig, "webrtc-aws/demo/").is_empty());
         assert!(!Act::Up.run(&rig).await.succeeded().changed);
         assert_eq!(shape::apis(&rig.snapshot()), api);
 
@@ -220,7 +225,7 @@ fn a_bucket_that_cannot_be_the_pages_is_refused_before_any_write() {
         s3::seed_bucket_elsewhere(&mut rig.world.state(), "irish-pages", "eu-west-1");
         for (bucket, what, hint) in [
             ("nowhere", "there is no bucket nowhere", "name one that is there"),
-            ("strangers-pages", "does not belong to the account 000000000000", "below demo/"),
+            ("strangers-pages", "does not belong to the account 000000000000", "below webrtc-aws/demo/"),
             ("irish-pages", "is not in the region us-east-1", "--region"),
             (&of_other, "with the stack 'other'", "leave that out"),
             (&of_demo, "with the stack 'demo'", "leave that out"),
@@ -249,44 +254,56 @@ fn a_page_does_not_go_from_one_existing_bucket_to_another() {
             assert!(seen.problem().hint.contains("pass --existing-bucket team-pages"), "{:?}", seen.problem());
         }
         rig.teardown().await.unwrap();
-        assert!(below(&rig, "demo/").is_empty());
+        assert!(below(&rig, "webrtc-aws/demo/").is_empty());
     });
 }
 
+/// A stack whose bucket its owner has deleted, and what stood before the stack did.
+async fn without_its_bucket() -> (Rig, Value) {
+    let mut rig = Rig::new().await;
+    let empty = rig.snapshot();
+    rig.config.existing_bucket = Some("passing-pages".parse().unwrap());
+    let s3 = Clients::new(&rig.sdk).s3;
+    s3.create_bucket().bucket("passing-pages").send().await.unwrap();
+    rig.up().await.unwrap();
+    for key in ["webrtc-aws/demo/index.html", "webrtc-aws/demo/config.js"] {
+        s3.delete_object().bucket("passing-pages").key(key).send().await.unwrap();
+    }
+    s3.delete_bucket().bucket("passing-pages").send().await.unwrap();
+    (rig, empty)
+}
+
 #[test]
-fn of_a_bucket_that_is_gone_or_somebody_elses_by_now_the_rest_is_removed() {
+fn of_a_bucket_that_is_somebody_elses_by_now_the_rest_is_removed() {
     paused(async {
-        let mut rig = Rig::new().await;
-        rig.config.existing_bucket = Some("passing-pages".parse().unwrap());
-        let empty = rig.snapshot();
-        let s3 = Clients::new(&rig.sdk).s3;
-        s3.create_bucket().bucket("passing-pages").send().await.unwrap();
-        rig.up().await.unwrap();
-        for key in ["demo/index.html", "demo/config.js"] {
-            s3.delete_object().bucket("passing-pages").key(key).send().await.unwrap();
-        }
-        s3.delete_bucket().bucket("passing-pages").send().await.unwrap();
+        let (rig, empty) = without_its_bucket().await;
         s3::seed_foreign_bucket(&mut rig.world.state(), "passing-pages");
-        rig.config.existing_bucket = None;
         let problem = rig.teardown().await.unwrap_err();
         assert_eq!(problem.code, Code::NotOurs, "{problem:?}");
         assert!(problem.summary.contains("the bucket passing-pages"), "{problem:?}");
         assert_eq!(rig.snapshot()["apigateway"], empty["apigateway"]);
         assert_eq!(rig.snapshot()["lambda"], empty["lambda"]);
     });
+}
+
+#[test]
+fn of_a_bucket_that_is_gone_nothing_is_left() {
     paused(async {
-        let mut rig = Rig::new().await;
-        let empty: Value = rig.snapshot();
-        rig.config.existing_bucket = Some("passing-pages".parse().unwrap());
-        let s3 = Clients::new(&rig.sdk).s3;
-        s3.create_bucket().bucket("passing-pages").send().await.unwrap();
-        rig.up().await.unwrap();
-        for key in ["demo/index.html", "demo/config.js"] {
-            s3.delete_object().bucket("passing-pages").key(key).send().await.unwrap();
-        }
-        s3.delete_bucket().bucket("passing-pages").send().await.unwrap();
+        let (rig, empty) = without_its_bucket().await;
         rig.teardown().await.unwrap();
         assert_eq!(rig.snapshot(), empty);
+    });
+}
+
+/// Nothing else would lead to what lies in the right one.
+#[test]
+fn a_bucket_that_teardown_is_told_of_and_that_is_not_there_is_no_success() {
+    paused(async {
+        let rig = Rig::new().await;
+        let problem = rig.teardown_told(None, Some("team-pagse/calls")).await.unwrap_err();
+        assert_eq!(problem.code, Code::InvalidInput, "{problem:?}");
+        assert!(problem.summary.contains("there is no bucket team-pagse"), "{problem:?}");
+        rig.teardown_told(None, Some("team-pages/calls")).await.unwrap();
     });
 }
 
