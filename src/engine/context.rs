@@ -114,6 +114,23 @@ impl Known {
     pub(crate) fn api_or_placeholder(&self) -> ApiId {
         self.api.get().unwrap_or_else(|| ApiId(UNKNOWN_ID.to_owned()))
     }
+
+    /// What of the stack is another one by a later look than by this one, in words. What either look does not know says nothing.
+    pub(crate) fn replaced_in<'a>(&'a self, later: &'a Self) -> impl Iterator<Item = &'static str> + 'a {
+        fn differ<Id: PartialEq>(before: Option<Id>, after: Option<Id>) -> bool {
+            before.zip(after).is_some_and(|(before, after)| before != after)
+        }
+        let role_id = |known: &Self| known.role.get().map(|role| role.id);
+        [
+            ("role", differ(role_id(self), role_id(later))),
+            ("API", differ(self.api.get(), later.api.get())),
+            ("integration", differ(self.integration.get(), later.integration.get())),
+            ("$default route", differ(self.route.get(), later.route.get())),
+            ("$connect route", differ(self.connect_route.get(), later.connect_route.get())),
+        ]
+        .into_iter()
+        .filter_map(|(what, is_another)| is_another.then_some(what))
+    }
 }
 
 /// One AWS operation, and whether it may be repeated when its answer was lost.

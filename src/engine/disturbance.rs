@@ -32,16 +32,24 @@ pub(super) async fn explained(
     let named = |fits: &dyn Fn(&Address) -> bool| -> Vec<String> {
         addresses.iter().filter(|address| fits(address)).map(ToString::to_string).collect()
     };
-    let (moved, verb, other, command) = match goal {
-        Goal::Present => (named(&|it| expected.contains(it) && !is_there(it)), "removed", "teardown", "up"),
-        Goal::Absent => (named(&|it| !expected.contains(it) && is_there(it)), "made", "up", "teardown"),
+    let (removed, made) = match goal {
+        Goal::Present => (named(&|it| expected.contains(it) && !is_there(it)), Vec::new()),
+        Goal::Absent => (Vec::new(), named(&|it| !expected.contains(it) && is_there(it))),
     };
-    if moved.is_empty() {
+    // Found by what it is for, as the other run finds it, and not by its id: it stands, and is another one.
+    let replaced: Vec<_> = context.known.replaced_in(&fresh.known).collect();
+    let (happened, other, command) = if !removed.is_empty() {
+        (format!("removed {}", removed.join(", ")), "teardown", "up")
+    } else if !made.is_empty() {
+        (format!("made {}", made.join(", ")), "up", "teardown")
+    } else if goal == Goal::Present && !replaced.is_empty() {
+        (format!("put another {} in place of the one that was there", replaced.join(" and ")), "up", "up")
+    } else {
         return problem;
-    }
+    };
     Diagnostic {
         code: Code::Disturbed,
-        summary: format!("something else {verb} {} while this run was working", moved.join(", ")),
+        summary: format!("something else {happened} while this run was working"),
         hint: format!(
             "another '{other}' of this stack may be at work: wait until it has ended, then run '{command}' again"
         ),

@@ -202,3 +202,36 @@ fn a_delete_whose_answer_got_lost_ends_no_teardown() {
         assert_eq!(verdict.leaked, None, "{strike}");
     }
 }
+
+/// An `up` that mends a half-made stack beside another one: "Invalid target" names an id that nobody has seen.
+#[test]
+fn an_integration_that_another_up_has_replaced_is_not_called_an_invalid_target() {
+    paused(async {
+        let rig = standing().await;
+        let api = shape::apis(&rig.snapshot()).remove(0);
+        let gateway = Clients::new(&rig.sdk).api_gateway;
+        let routes = gateway.get_routes().api_id(&api).send().await.unwrap();
+        let route = routes.items()[0].route_id().unwrap();
+        let change = gateway.update_route().api_id(&api).route_id(route);
+        change.clone().route_response_selection_expression("").send().await.unwrap();
+        rig.world.faults.add("apigateway:UpdateRoute#1=throttle".parse().unwrap());
+        let mut hits = rig.world.faults.hits();
+        let another_up = async {
+            hits.recv().await.unwrap();
+            let there = gateway.get_integrations().api_id(&api).send().await.unwrap().items.unwrap().remove(0);
+            let create = gateway.create_integration().api_id(&api).set_integration_uri(there.integration_uri);
+            let create = create.set_integration_type(there.integration_type).set_integration_method(there.integration_method);
+            let another = create.send().await.unwrap().integration_id.unwrap();
+            change.target(format!("integrations/{another}")).send().await.unwrap();
+            let delete = gateway.delete_integration().api_id(&api).integration_id(there.integration_id.unwrap());
+            delete.send().await.unwrap();
+        };
+        let (result, ()) = tokio::join!(rig.up(), another_up);
+        let problem = result.unwrap_err();
+        assert_eq!(problem.code, Code::Disturbed, "{problem:?}");
+        assert!(problem.summary.contains("another integration"), "{problem}");
+        rig.rest().await;
+        rig.up().await.unwrap();
+        assert_eq!(rig.pending().await.unwrap(), NOTHING);
+    });
+}
