@@ -21,12 +21,12 @@ pub(crate) struct Figure {
     pub(crate) value: f64,
     pub(crate) unit: &'static str,
     pub(crate) bar: Option<Bar>,
-    pub(crate) peer: Option<Peer>,
+    pub(crate) peers: Vec<Peer>,
 }
 
 impl Figure {
     pub(crate) fn new(what: &str, value: f64, unit: &'static str) -> Self {
-        Self { what: what.to_owned(), value, unit, bar: None, peer: None }
+        Self { what: what.to_owned(), value, unit, bar: None, peers: Vec::new() }
     }
 
     pub(crate) fn at_most(self, bar: f64) -> Self {
@@ -37,8 +37,9 @@ impl Figure {
         Self { bar: Some(Bar::AtLeast(bar)), ..self }
     }
 
-    pub(crate) fn beside(self, name: &'static str, value: f64) -> Self {
-        Self { peer: Some(Peer { name, value }), ..self }
+    pub(crate) fn beside(mut self, peer: Peer) -> Self {
+        self.peers.push(peer);
+        self
     }
 
     fn met(&self) -> &'static str {
@@ -63,31 +64,35 @@ fn number(value: f64) -> String {
 
 pub(crate) fn table(figures: &[Figure]) -> String {
     let mut text =
-        format!("{:<58}{:>9} {:<7}{:>10}  {:<8}{:<22}{:>7}\n", "figure", "measured", "", "bar", "", "peer", "ratio");
+        format!("{:<64}{:>9} {:<7}{:>10}  {:<8}{:<26}{:>7}\n", "figure", "measured", "", "bar", "", "peer", "ratio");
     for figure in figures {
         let bar = match figure.bar {
             None => String::new(),
             Some(Bar::AtMost(bar)) => format!("<= {}", number(bar)),
             Some(Bar::AtLeast(bar)) => format!(">= {}", number(bar)),
         };
-        let (peer, ratio) = match &figure.peer {
-            None => (String::new(), String::new()),
-            Some(Peer { name, value }) => (format!("{name}: {}", number(*value)), number(figure.value / value)),
-        };
-        let line = format!(
-            "{:<58}{:>9} {:<7}{:>10}  {:<8}{:<22}{:>7}",
-            figure.what,
-            number(figure.value),
-            figure.unit,
-            bar,
-            figure.met(),
-            peer,
-            ratio
-        );
-        // Writing to a string does not fail.
-        let _ = writeln!(text, "{}", line.trim_end());
+        // A line for each peer; one without any has a line all the same.
+        let mut peers = figure.peers.iter();
+        let (peer, ratio) = compared(figure.value, peers.next());
+        let (value, unit, met) = (number(figure.value), figure.unit, figure.met());
+        line(&mut text, format!("{:<64}{value:>9} {unit:<7}{bar:>10}  {met:<8}{peer:<26}{ratio:>7}", figure.what));
+        for peer in peers {
+            let (peer, ratio) = compared(figure.value, Some(peer));
+            line(&mut text, format!("{:<101}{peer:<26}{ratio:>7}", ""));
+        }
     }
     text
+}
+
+fn compared(value: f64, peer: Option<&Peer>) -> (String, String) {
+    peer.map_or_else(Default::default, |peer| {
+        (format!("{}: {}", peer.name, number(peer.value)), number(value / peer.value))
+    })
+}
+
+fn line(text: &mut String, line: String) {
+    // Writing to a string does not fail.
+    let _ = writeln!(text, "{}", line.trim_end());
 }
 
 /// The one in the middle.

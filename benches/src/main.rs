@@ -3,15 +3,19 @@
 //! Times are reported, never asserted: they depend on the machine. What must be right however fast it is, such as the number of
 //! writes of an `up` with nothing to do, or that no message is lost, is asserted, and ends the report with an error.
 
+mod compile;
 mod data_plane;
 mod figure;
 mod lambda;
+mod load;
+mod peers;
 mod process;
 mod program;
 mod recorder;
 mod relay;
 mod scale;
 mod up;
+mod waits;
 
 use std::io::{self, Write};
 
@@ -21,7 +25,7 @@ use program::Programs;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Outcome<T = ()> = Result<T, BoxError>;
 
-const SUBJECTS: [&str; 5] = ["process", "up", "relay", "data-plane", "scale"];
+const SUBJECTS: [&str; 7] = ["process", "up", "waits", "relay", "data-plane", "scale", "compile"];
 
 #[tokio::main]
 async fn main() -> Outcome {
@@ -38,6 +42,9 @@ async fn main() -> Outcome {
     if wanted("up") {
         figures.extend(up::measure(&programs).await?);
     }
+    if wanted("waits") {
+        figures.extend(waits::measure(&programs).await?);
+    }
     if wanted("relay") {
         figures.extend(relay::measure(&programs).await?);
     }
@@ -46,6 +53,9 @@ async fn main() -> Outcome {
     }
     if wanted("scale") {
         figures.extend(scale::measure());
+    }
+    if wanted("compile") {
+        figures.extend(compile::measure().await?);
     }
     io::stdout().write_all(table(&figures).as_bytes())?;
     Ok(())

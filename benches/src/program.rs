@@ -58,6 +58,14 @@ impl Programs {
         Err(format!("webrtc-aws {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr)).into())
     }
 
+    /// A stack on the local AWS at this endpoint, by its WebSocket URL.
+    pub(crate) async fn deployed(&self, home: &TempDir, endpoint: &str) -> Outcome<Started> {
+        let relay = self.relay.to_string_lossy();
+        let port = endpoint.rsplit(':').next().unwrap_or_default();
+        let up = ["up", "bench", "--local", "--port", port, "--no-verify", "--relay", &relay];
+        self.started(home, &up, "websocket_url").await
+    }
+
     /// Starts a command that stays, and reads its events until one says the URL of this name.
     pub(crate) async fn started(&self, home: &TempDir, arguments: &[&str], name: &str) -> Outcome<Started> {
         let mut command = self.command(home, arguments);

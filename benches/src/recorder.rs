@@ -20,12 +20,21 @@ use crate::{BoxError, Outcome};
 #[path = "../../tests/support/call.rs"]
 mod call;
 
+/// How far away AWS is.
+pub(crate) const DISTANCE: Duration = Duration::from_millis(40);
+
 /// A call, from its arrival to its answer.
 #[derive(Clone)]
 pub(crate) struct Recorded {
     pub(crate) call: Call,
     begun: Instant,
     ended: Instant,
+}
+
+impl Recorded {
+    pub(crate) fn begun(&self) -> Instant {
+        self.begun
+    }
 }
 
 pub(crate) struct Recorder {

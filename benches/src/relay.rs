@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use crate::Outcome;
-use crate::figure::{Figure, median};
+use crate::figure::{Figure, Peer, median};
 use crate::lambda::Sandbox;
 use crate::program::Programs;
 
@@ -39,7 +39,7 @@ pub(crate) async fn measure(programs: &Programs) -> Outcome<Vec<Figure>> {
     let theirs = warm(node, median(node_starts)).await?;
     chaos(&ours).await?;
     let figure = |what: &str, value: fn(&Measured) -> f64, unit| {
-        Figure::new(what, value(&ours_measured), unit).beside("Node.js", value(&theirs))
+        Figure::new(what, value(&ours_measured), unit).beside(Peer { name: "Node.js", value: value(&theirs) })
     };
     let share_of = |part: f64, value: fn(&Measured) -> f64| value(&theirs) / part;
     Ok(vec![

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
+use nix::sys::resource::{UsageWho, getrusage};
+
 use crate::figure::{Figure, median};
 use crate::program::Programs;
-use crate::recorder::{Recorded, Recorder, longest_chain};
+use crate::recorder::{DISTANCE, Recorded, Recorder, longest_chain};
 use crate::{Outcome, program};
 
-const DISTANCE: Duration = Duration::from_millis(40);
 const ROUNDS: usize = 5;
 
 /// What one command took.
@@ -64,6 +65,9 @@ pub(crate) async fn measure(programs: &Programs) -> Outcome<Vec<Figure>> {
         removal.add(programs.timed(&home, &teardown).await?, &recorder.take());
     }
     let mut figures = Vec::new();
+    // The most of all programs that have ended, and no other was as large.
+    let most_kb = getrusage(UsageWho::RUSAGE_CHILDREN)?.max_rss();
+    figures.push(Figure::new("up: most memory", most_kb as f64 / 1e3, "MB").at_most(40.0));
     figures.extend(first.figures("up at 40 ms", 0.6, Some(30.0)));
     figures.extend(again.figures("up with nothing to do at 40 ms", 0.3, Some(10.0)));
     figures.extend(removal.figures("teardown at 40 ms", 0.6, None));

@@ -153,7 +153,9 @@ async fn deploy(deployment: Deployment, place: &Place, run: &Run) -> Result<Endi
             }
         }
     }
-    let mut next = next_steps(&session.config, &outputs.site_url, stays);
+    // Nobody is invited to what did not work a moment ago.
+    let invitation = ending.problem.is_none().then(|| invitation(&session.config, &outputs.site_url));
+    let mut next: Vec<_> = invitation.into_iter().chain([end(&session.config, stays)]).collect();
     if session.config.admission.token.is_some() && !knows_token {
         let place = SamePlace(&session.config.target);
         let verify = format!("webrtc-aws verify {}{place} --join-token-file FILE", session.config.stack);
@@ -186,20 +188,25 @@ pub(super) async fn converge(session: &Session<'_>, page: Page, relay: Artifact)
     Ok(Ending { changed: outcome.changed, outputs, problem, ..Ending::default() })
 }
 
-fn next_steps(config: &Config, page: &str, stays: bool) -> Vec<String> {
-    let is_local = matches!(config.target, Target::Local { .. });
+/// How to try the call.
+fn invitation(config: &Config, page: &str) -> String {
     // Browsers give the camera to https pages, and to pages of this machine.
+    let is_local = matches!(config.target, Target::Local { .. });
     let two = if is_local { "two tabs of a browser on this machine" } else { "two tabs or on two machines" };
-    let end = if stays {
-        "Press Ctrl-C to end the local AWS; everything in it goes with it.".to_owned()
-    } else {
-        format!("Remove everything again: webrtc-aws teardown {}{}", config.stack, SamePlace(&config.target))
-    };
     let open = match &config.admission.token {
         None => "the page".to_owned(),
         Some(place) => format!("{page}#&token=TOKEN, with the token that {place} keeps,"),
     };
-    vec![format!("Open {open} in {two}, copy one's id into the other, and press the call button."), end]
+    format!("Open {open} in {two}, copy one's id into the other, and press the call button.")
+}
+
+/// How it ends.
+fn end(config: &Config, stays: bool) -> String {
+    if stays {
+        "Press Ctrl-C to end the local AWS; everything in it goes with it.".to_owned()
+    } else {
+        format!("Remove everything again: webrtc-aws teardown {}{}", config.stack, SamePlace(&config.target))
+    }
 }
 
 #[cfg(test)]
@@ -210,7 +217,7 @@ mod tests {
     #[test]
     fn whoever_needs_a_token_is_told_how_to_open_the_page() {
         let mut config = configure::bare_at("demo".parse().unwrap(), Target::Local { port: 4580, region: None });
-        let open = |config: &Config| next_steps(config, "http://page.test/index.html", true).swap_remove(0);
+        let open = |config: &Config| invitation(config, "http://page.test/index.html");
         assert!(open(&config).starts_with("Open the page in two tabs"));
         config.admission.token = Some("ssm:/join".parse().unwrap());
         let told = open(&config);

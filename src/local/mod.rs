@@ -44,4 +44,4 @@ pub(crate) use kinesis_video::has_turn_server;
 pub use manners::{Manners, Rate};
 pub use server::{LocalAws, LocalError};
 pub use signature::{DEPLOYER_ACCESS_KEY_ID, DEPLOYER_SECRET_ACCESS_KEY};
-pub use world::{LocalOptions, LogLine};
+pub use world::{Functions, LocalOptions, LogLine};

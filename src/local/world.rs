@@ -16,6 +16,16 @@ use super::rates::Rates;
 use super::replicated::Replicated;
 use super::{apigateway, faults, gateway, iam, kinesis_video, lambda, logs, s3, secrets};
 
+/// What runs when a function is invoked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Functions {
+    /// The deployed package's `bootstrap`, in processes of its own, as on Lambda.
+    #[default]
+    Processes,
+    /// No process: every event is answered at once with its own `body`. What is left is what the gateway itself takes.
+    Echo,
+}
+
 /// How a local AWS is started.
 #[derive(Clone, Debug)]
 pub struct LocalOptions {
@@ -29,6 +39,8 @@ pub struct LocalOptions {
     pub region: String,
     /// How AWS behaves.
     pub manners: Manners,
+    /// What runs when a function is invoked.
+    pub functions: Functions,
     /// What the deployer may do; everything without one.
     pub deployer_policy: Option<PolicyDocument>,
     /// Documents of the account's managed policies, by ARN: permissions boundaries among them limit their roles.
@@ -43,6 +55,7 @@ impl Default for LocalOptions {
             account: "000000000000".to_owned(),
             region: "us-east-1".to_owned(),
             manners: Manners::default(),
+            functions: Functions::default(),
             deployer_policy: None,
             managed_policies: BTreeMap::new(),
         }

@@ -220,7 +220,8 @@ fn an_integration_that_another_up_has_replaced_is_not_called_an_invalid_target()
             hits.recv().await.unwrap();
             let there = gateway.get_integrations().api_id(&api).send().await.unwrap().items.unwrap().remove(0);
             let create = gateway.create_integration().api_id(&api).set_integration_uri(there.integration_uri);
-            let create = create.set_integration_type(there.integration_type).set_integration_method(there.integration_method);
+            let create =
+                create.set_integration_type(there.integration_type).set_integration_method(there.integration_method);
             let another = create.send().await.unwrap().integration_id.unwrap();
             change.target(format!("integrations/{another}")).send().await.unwrap();
             let delete = gateway.delete_integration().api_id(&api).integration_id(there.integration_id.unwrap());

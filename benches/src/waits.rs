@@ -1,0 +1,50 @@
+//! What `up` loses to polling: AWS needs seconds until a new role can be assumed and a new function runs, and says neither when.
+
+use std::time::{Duration, Instant};
+
+use webrtc_aws::local::{LocalAws, LocalOptions, Manners};
+
+use crate::Outcome;
+use crate::figure::{Figure, median};
+use crate::program::{Programs, architecture};
+use crate::recorder::{DISTANCE, Recorded, Recorder};
+
+/// As measured on AWS (AWS-FACTS C1, C2).
+const ROLE: Duration = Duration::from_secs(8);
+const FUNCTION: Duration = Duration::from_secs(5);
+
+const ROUNDS: usize = 5;
+
+pub(crate) async fn measure(programs: &Programs) -> Outcome<Vec<Figure>> {
+    let (mut totals, mut shares) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let manners = Manners { role_propagation: ROLE, function_pending: FUNCTION, ..Manners::none() };
+        let aws = LocalAws::start(LocalOptions { manners, ..LocalOptions::default() }).await?;
+        let recorder = Recorder::start(&aws.endpoint(), DISTANCE).await?;
+        let home = tempfile::tempdir()?;
+        let relay = programs.relay.to_string_lossy();
+        let to = ["--no-verify", "--relay", &relay, "--arch", architecture(), "--endpoint-url", &recorder.endpoint];
+        let taken = programs.timed(&home, &[&["up", "bench"][..], &to].concat()).await?.as_secs_f64();
+        let calls = recorder.take();
+        totals.push(taken);
+        shares.push(lost(&calls)?.as_secs_f64() / taken * 100.0);
+        aws.stop().await;
+    }
+    let waits = (ROLE + FUNCTION).as_secs();
+    Ok(vec![
+        Figure::new(&format!("up at 40 ms, waits of AWS of {waits} s among it"), median(totals), "s"),
+        Figure::new("up: share of that which is lost to polling", median(shares), "%").at_most(10.0),
+    ])
+}
+
+/// The time between when each of the two was ready, and the call that noticed.
+fn lost(calls: &[Recorded]) -> Outcome<Duration> {
+    let named =
+        |name: &'static str| calls.iter().filter(move |call| call.call.to_string() == name).map(Recorded::begun);
+    let first = |name| named(name).min().ok_or_else(|| format!("there was no {name}"));
+    let ready = first("iam:CreateRole")? + ROLE;
+    let created = named("lambda:POST functions").max().ok_or("there was no lambda:POST functions")?;
+    let runs = created + FUNCTION;
+    let seen: Option<Instant> = named("lambda:GET functions/*").filter(|begun| *begun >= runs).min();
+    Ok((created - ready) + (seen.ok_or("nobody looked whether the function runs")? - runs))
+}
