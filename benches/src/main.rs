@@ -5,7 +5,6 @@
 
 mod data_plane;
 mod figure;
-mod lambda;
 mod process;
 mod program;
 mod recorder;
