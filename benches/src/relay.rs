@@ -20,7 +20,7 @@ use trust::Trust;
 
 /// How long anything may take that must come: both relays give up long before.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
-const STARTS: usize = 20;
+const STARTS: usize = 50;
 const MESSAGES: usize = 5_000;
 /// So many messages go through one relay before it is the other one's turn.
 const TURN: usize = 500;
