@@ -6,7 +6,6 @@
 mod compile;
 mod data_plane;
 mod figure;
-mod lambda;
 mod load;
 mod peers;
 mod process;

@@ -1,19 +1,29 @@
-//! The relay beside one for Node.js, in turns, each as Lambda runs it. Both post without TLS, which the relay does only where it is
-//! told to: its certificates are those of the public authorities, built in.
+//! The relay beside one for Node.js, in turns, each as Lambda runs it. Both post over TLS, and verify whom they post to.
 
-use std::path::PathBuf;
-use std::time::Instant;
+mod callback_url;
+mod chaos;
+mod listening;
+mod runtime_api;
+mod sandbox;
+mod trap;
+mod trust;
+
+use std::time::{Duration, Instant};
+
+use tokio_rustls::TlsAcceptor;
 
 use crate::Outcome;
 use crate::figure::{Figure, Peer, median};
-use crate::lambda::Sandbox;
 use crate::program::Programs;
+use sandbox::{Program, Sandbox};
+use trust::Trust;
 
-const STARTS: usize = 20;
+/// How long anything may take that must come: both relays give up long before.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+const STARTS: usize = 50;
 const MESSAGES: usize = 5_000;
-/// The kept connection is cut before each so-manieth message.
-const CUT_EVERY: usize = 10;
-const CHAOS: usize = 1_000;
+/// So many messages go through one relay before it is the other one's turn.
+const TURN: usize = 500;
 
 /// What was measured of one relay.
 struct Measured {
@@ -24,22 +34,24 @@ struct Measured {
 }
 
 pub(crate) async fn measure(programs: &Programs) -> Outcome<Vec<Figure>> {
-    let ours = vec![programs.relay_program.clone()];
     let Some(node) = &programs.node_relay else {
         return Err("there is no relay for Node.js: run tests/bench".into());
     };
-    let mut starts = [Vec::new(), Vec::new()];
-    for _ in 0..STARTS {
-        for (times, program) in starts.iter_mut().zip([&ours, node]) {
-            times.push(start(program).await?);
-        }
-    }
-    let [our_starts, node_starts] = starts;
-    let ours_measured = warm(&ours, median(our_starts)).await?;
-    let theirs = warm(node, median(node_starts)).await?;
-    chaos(&ours).await?;
+    let trust = Trust::new(&programs.relay_program)?;
+    let unchanged = [programs.relay_program.clone()];
+    let copy = [trust.relay.clone()];
+    let ours = Program { command: &copy, authority: None };
+    let theirs = Program { command: node, authority: Some(&trust.authority) };
+
+    let sandbox = refused(Program { command: &unchanged, authority: None }, &trust.acceptor).await?;
+    sandbox.callback.refusal().await?;
+    // Node.js says nothing to the server, and ends the connection.
+    refused(Program { authority: None, ..theirs }, &trust.acceptor).await?;
+
+    let [ours, theirs] = measured([ours, theirs], &trust.acceptor).await?;
+    chaos::withstand(Program { command: &copy, authority: None }, &trust.acceptor).await?;
     let figure = |what: &str, value: fn(&Measured) -> f64, unit| {
-        Figure::new(what, value(&ours_measured), unit).beside(Peer { name: "Node.js", value: value(&theirs) })
+        Figure::new(what, value(&ours), unit).beside(Peer { name: "Node.js", value: value(&theirs) })
     };
     let share_of = |part: f64, value: fn(&Measured) -> f64| value(&theirs) / part;
     Ok(vec![
@@ -52,46 +64,81 @@ pub(crate) async fn measure(programs: &Programs) -> Outcome<Vec<Figure>> {
     ])
 }
 
+/// A relay that trusts the public authorities alone must not post: otherwise nothing would be verified, and nothing compared.
+async fn refused(program: Program<'_>, acceptor: &TlsAcceptor) -> Outcome<Sandbox> {
+    let sandbox = Sandbox::start(program, acceptor).await?;
+    sandbox.send(0)?;
+    let (error, posted) = (sandbox.error().await?, sandbox.callback.posted()?);
+    if error.as_deref() == Some("unexpected") && posted.is_empty() {
+        return Ok(sandbox);
+    }
+    Err(format!("{:?} does not verify certificates: its sender is told {error:?}", program.command).into())
+}
+
+async fn measured(programs: [Program<'_>; 2], acceptor: &TlsAcceptor) -> Outcome<[Measured; 2]> {
+    let mut starts = [Vec::new(), Vec::new()];
+    for _ in 0..STARTS {
+        for (times, program) in starts.iter_mut().zip(programs) {
+            times.push(start(program, acceptor).await?);
+        }
+    }
+    let mut warm = [Warm::start(programs[0], acceptor).await?, Warm::start(programs[1], acceptor).await?];
+    for _ in 0..MESSAGES / TURN {
+        for relay in &mut warm {
+            relay.turn().await?;
+        }
+    }
+    let [our_starts, their_starts] = starts.map(median);
+    let [ours, theirs] = warm;
+    Ok([ours.measured(our_starts)?, theirs.measured(their_starts)?])
+}
+
 /// Milliseconds from starting the process until its first message is posted and answered.
-async fn start(program: &[PathBuf]) -> Outcome<f64> {
+async fn start(program: Program<'_>, acceptor: &TlsAcceptor) -> Outcome<f64> {
     let begun = Instant::now();
-    let sandbox = Sandbox::start(program).await?;
+    let sandbox = Sandbox::start(program, acceptor).await?;
     sandbox.relay(0).await?;
     Ok(begun.elapsed().as_secs_f64() * 1e3)
 }
 
-async fn warm(program: &[PathBuf], start_ms: f64) -> Outcome<Measured> {
-    let sandbox = Sandbox::start(program).await?;
-    // Until its code is compiled, and its memory is where it stays.
-    for message in 0..MESSAGES / 5 {
-        sandbox.relay(message).await?;
-    }
-    let before = sandbox.processor_ms()?;
-    let mut times = Vec::with_capacity(MESSAGES);
-    for message in 0..MESSAGES {
-        let begun = Instant::now();
-        sandbox.relay(message).await?;
-        times.push(begun.elapsed().as_secs_f64() * 1e3);
-    }
-    let processor_ms = (sandbox.processor_ms()? - before) / MESSAGES as f64;
-    Ok(Measured { start_ms, message_ms: median(times), processor_ms, memory_mb: sandbox.most_memory_mb()? })
+/// A relay that has worked for a while, and what its messages took since.
+struct Warm {
+    sandbox: Sandbox,
+    times: Vec<f64>,
+    processor_ms: f64,
 }
 
-/// However often the kept connection is cut, every message is posted, once, in order.
-async fn chaos(program: &[PathBuf]) -> Outcome {
-    let sandbox = Sandbox::start(program).await?;
-    for message in 0..CHAOS {
-        if message % CUT_EVERY == CUT_EVERY - 1 {
-            sandbox.cut().await?;
+impl Warm {
+    async fn start(program: Program<'_>, acceptor: &TlsAcceptor) -> Outcome<Self> {
+        let sandbox = Sandbox::start(program, acceptor).await?;
+        // Until its code is compiled, and its memory is where it stays.
+        for message in 0..MESSAGES / 5 {
+            sandbox.relay(message).await?;
         }
-        sandbox.relay(message).await?;
+        Ok(Self { sandbox, times: Vec::with_capacity(MESSAGES), processor_ms: 0.0 })
     }
-    let posted = sandbox.posted()?;
-    match posted.iter().copied().eq(0..CHAOS) {
-        true => Ok(()),
-        false => {
-            Err(format!("of {CHAOS} messages over a connection that is cut, {} were posted: {posted:?}", posted.len())
-                .into())
+
+    async fn turn(&mut self) -> Outcome {
+        let before = self.sandbox.processor_ms()?;
+        for message in 0..TURN {
+            let begun = Instant::now();
+            self.sandbox.relay(message).await?;
+            self.times.push(begun.elapsed().as_secs_f64() * 1e3);
         }
+        self.processor_ms += self.sandbox.processor_ms()? - before;
+        Ok(())
+    }
+
+    fn measured(self, start_ms: f64) -> Outcome<Measured> {
+        let handshakes = self.sandbox.callback.handshakes();
+        if handshakes != 1 {
+            return Err(format!("a relay that was not disturbed agreed upon TLS {handshakes} times").into());
+        }
+        Ok(Measured {
+            start_ms,
+            processor_ms: self.processor_ms / self.times.len() as f64,
+            message_ms: median(self.times),
+            memory_mb: self.sandbox.most_memory_mb()?,
+        })
     }
 }
