@@ -28,9 +28,7 @@ const READY: &str = "Offline [http for websocket] listening";
 pub(crate) async fn measure(programs: &Programs) -> Outcome<[Peer; 2]> {
     let home = tempfile::tempdir()?;
     let emulator = Ministack::start().await?;
-    let relay = programs.relay.to_string_lossy();
-    let up = ["up", "bench", "--no-verify", "--relay", &relay, "--endpoint-url", &emulator.endpoint];
-    let stack = programs.started(&home, &up, "websocket_url").await?;
+    let stack = programs.started(&home, &programs.up_at(&emulator.endpoint)?, "websocket_url").await?;
     let ministack = Peer { name: "ministack", value: carried(&stack.url).await? };
 
     let (_process, url) = serverless_offline(&home).await?;
@@ -79,5 +77,5 @@ async fn serverless_offline(home: &TempDir) -> Outcome<(Child, String)> {
             return Ok((process, format!("ws://127.0.0.1:{websocket}")));
         }
     }
-    Err("serverless-offline ended: run npm ci in benches/serverless-offline".into())
+    Err("serverless-offline ended: run tests/bench".into())
 }

@@ -58,6 +58,13 @@ impl Programs {
         Err(format!("webrtc-aws {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr)).into())
     }
 
+    /// The arguments of an `up` that is not tried out, at this endpoint.
+    pub(crate) fn up_at<'a>(&'a self, endpoint: &'a str) -> Outcome<[&'a str; 9]> {
+        let relay = self.relay.to_str().ok_or("the relay's path is no text")?;
+        let arch = architecture();
+        Ok(["up", "bench", "--no-verify", "--arch", arch, "--relay", relay, "--endpoint-url", endpoint])
+    }
+
     /// A stack on the local AWS at this endpoint, by its WebSocket URL.
     pub(crate) async fn deployed(&self, home: &TempDir, endpoint: &str) -> Outcome<Started> {
         let relay = self.relay.to_string_lossy();
@@ -101,6 +108,6 @@ impl Started {
 }
 
 /// This machine's, as AWS calls it: the relay was built for it.
-pub(crate) fn architecture() -> &'static str {
+fn architecture() -> &'static str {
     if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }
 }

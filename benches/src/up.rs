@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use nix::sys::resource::{UsageWho, getrusage};
 
+use crate::Outcome;
 use crate::figure::{Figure, median};
 use crate::program::Programs;
 use crate::recorder::{DISTANCE, Recorded, Recorder, longest_chain};
-use crate::{Outcome, program};
 
 const ROUNDS: usize = 5;
 
@@ -47,11 +47,8 @@ pub(crate) async fn measure(programs: &Programs) -> Outcome<Vec<Figure>> {
     let home = tempfile::tempdir()?;
     let local = programs.started(&home, &["local", "--port", "0", "--manners", "none"], "endpoint").await?;
     let recorder = Recorder::start(&local.url, DISTANCE).await?;
-    let relay = programs.relay.to_string_lossy().into_owned();
-    let at = ["--endpoint-url", &recorder.endpoint];
-    let arch = ["--arch", program::architecture()];
-    let up = [&["up", "bench", "--no-verify", "--relay", &relay][..], &at, &arch].concat();
-    let teardown = [&["teardown", "bench", "--yes"][..], &at].concat();
+    let up = programs.up_at(&recorder.endpoint)?;
+    let teardown = ["teardown", "bench", "--yes", "--endpoint-url", &recorder.endpoint];
     let (mut first, mut again, mut removal) = (Laps::default(), Laps::default(), Laps::default());
     for _ in 0..ROUNDS {
         first.add(programs.timed(&home, &up).await?, &recorder.take());

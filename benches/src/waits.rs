@@ -6,7 +6,7 @@ use webrtc_aws::local::{LocalAws, LocalOptions, Manners};
 
 use crate::Outcome;
 use crate::figure::{Figure, median};
-use crate::program::{Programs, architecture};
+use crate::program::Programs;
 use crate::recorder::{DISTANCE, Recorded, Recorder};
 
 /// As measured on AWS (AWS-FACTS C1, C2).
@@ -22,9 +22,7 @@ pub(crate) async fn measure(programs: &Programs) -> Outcome<Vec<Figure>> {
         let aws = LocalAws::start(LocalOptions { manners, ..LocalOptions::default() }).await?;
         let recorder = Recorder::start(&aws.endpoint(), DISTANCE).await?;
         let home = tempfile::tempdir()?;
-        let relay = programs.relay.to_string_lossy();
-        let to = ["--no-verify", "--relay", &relay, "--arch", architecture(), "--endpoint-url", &recorder.endpoint];
-        let taken = programs.timed(&home, &[&["up", "bench"][..], &to].concat()).await?.as_secs_f64();
+        let taken = programs.timed(&home, &programs.up_at(&recorder.endpoint)?).await?.as_secs_f64();
         let calls = recorder.take();
         totals.push(taken);
         shares.push(lost(&calls)?.as_secs_f64() / taken * 100.0);
