@@ -207,6 +207,7 @@ async fn run(
         outcome = timeout(limit, environment.outcome()) => outcome,
     };
     let duration = began.elapsed();
+    let peak_memory = environment.peak_memory();
     let log = &environment.log;
     let (result, is_good) = match outcome {
         Ok(Outcome::Response(payload)) => (Ok(payload), true),
@@ -227,7 +228,7 @@ async fn run(
         duration,
         init: environment.init.take(),
         memory_size: launch.version.memory_size,
-        peak_memory: environment.peak_memory(),
+        peak_memory,
     });
     // Given back before the caller hears of it, so that the caller's next event finds the environment warm.
     if is_good && is_current(&world, &launch) {
