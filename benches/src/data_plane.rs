@@ -6,6 +6,7 @@ use webrtc_aws::local::{Functions, LocalAws, LocalOptions, Manners};
 use crate::Outcome;
 use crate::figure::Figure;
 use crate::load::{Behind, Load, Pace, connect};
+use crate::machine::{Standstill, Ticks};
 use crate::peers;
 use crate::program::{Programs, Started};
 
@@ -16,6 +17,8 @@ const AT_ONCE: usize = 100;
 const SENDERS: usize = 64;
 const RELAYED: usize = 500;
 const ECHOED: usize = 4_000;
+
+const SHARED: &str = "The local AWS, its relays and what loads them share the processors.";
 
 pub(crate) async fn measure(programs: &Programs) -> Outcome<Vec<Figure>> {
     let home = tempfile::tempdir()?;
@@ -29,20 +32,33 @@ pub(crate) async fn measure(programs: &Programs) -> Outcome<Vec<Figure>> {
 
     let local = programs.started(&home, &["local", "--port", "0", "--manners", "none"], "endpoint").await?;
     let stack = programs.deployed(&home, &local.url).await?;
-    let [full, half] = through("the real relay", &stack.url, Behind::Relay, RELAYED, 3_000.0).await?;
-    figures.extend([peers::measure(programs).await?.into_iter().fold(full, Figure::beside), half]);
+    let [alone, full, half] = through("the real relay", &stack.url, Behind::Relay, RELAYED, 3_000.0).await?;
+    let full = peers::measure(programs).await?.into_iter().fold(full, Figure::beside);
+    figures.extend([alone, full, half]);
     figures.push(held(&stack.url, &local).await?);
     Ok(figures)
 }
 
-/// As many messages as can be, then half as many.
-async fn through(what: &str, url: &str, behind: Behind, messages: usize, bar: f64) -> Outcome<[Figure; 2]> {
+/// One message at a time, as many as can be, then half as many.
+async fn through(what: &str, url: &str, behind: Behind, messages: usize, bar: f64) -> Outcome<[Figure; 3]> {
+    let standstill = tokio::task::spawn_blocking(Standstill::watch).await??.told();
     let load = Load { behind, senders: SENDERS, messages, pace: Pace::Closed };
+    let alone = Load { senders: 1, ..load }.carry(url).await?;
+    let ticks = Ticks::now()?;
     let full = load.carry(url).await?;
+    let full_ticks = ticks.told_since()?;
+    let ticks = Ticks::now()?;
     let half = Load { pace: Pace::Open(full.a_second / 2.0), ..load }.carry(url).await?;
+    let half_ticks = ticks.told_since()?;
+    let middle = format!("Every other message took {:.2} ms at most.", half.median_ms);
     Ok([
-        Figure::new(&format!("local AWS: messages through {what}"), full.a_second, "/s").at_least(bar),
-        Figure::new(&format!("local AWS: p99 through {what}, half of that load"), half.p99_ms, "ms").at_most(5.0),
+        Figure::new(&format!("local AWS: a message through {what}, one at a time"), alone.median_ms, "ms"),
+        Figure::new(&format!("local AWS: messages through {what}"), full.a_second, "/s")
+            .at_least(bar)
+            .limited_by(format!("{SHARED}\n{full_ticks}\n{standstill}")),
+        Figure::new(&format!("local AWS: p99 through {what}, half of that load"), half.p99_ms, "ms")
+            .at_most(5.0)
+            .limited_by(format!("{middle} {SHARED}\n{half_ticks}\n{standstill}")),
     ])
 }
 

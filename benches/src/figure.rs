@@ -22,11 +22,13 @@ pub(crate) struct Figure {
     pub(crate) unit: &'static str,
     pub(crate) bar: Option<Bar>,
     pub(crate) peers: Vec<Peer>,
+    /// Why it is what it is, and what shows that: told if it misses its bar.
+    limit: Option<String>,
 }
 
 impl Figure {
     pub(crate) fn new(what: &str, value: f64, unit: &'static str) -> Self {
-        Self { what: what.to_owned(), value, unit, bar: None, peers: Vec::new() }
+        Self { what: what.to_owned(), value, unit, bar: None, peers: Vec::new(), limit: None }
     }
 
     pub(crate) fn at_most(self, bar: f64) -> Self {
@@ -42,14 +44,35 @@ impl Figure {
         self
     }
 
-    fn met(&self) -> &'static str {
-        let is_met = match self.bar {
-            None => return "",
-            Some(Bar::AtMost(bar)) => self.value <= bar,
-            Some(Bar::AtLeast(bar)) => self.value >= bar,
-        };
-        if is_met { "met" } else { "missed" }
+    pub(crate) fn limited_by(self, limit: impl Into<String>) -> Self {
+        Self { limit: Some(limit.into()), ..self }
     }
+
+    fn is_met(&self) -> Option<bool> {
+        Some(match self.bar? {
+            Bar::AtMost(bar) => self.value <= bar,
+            Bar::AtLeast(bar) => self.value >= bar,
+        })
+    }
+
+    fn met(&self) -> &'static str {
+        match self.is_met() {
+            None => "",
+            Some(true) => "met",
+            Some(false) => "missed",
+        }
+    }
+}
+
+/// What limits each figure that misses its bar, with what proves it.
+pub(crate) fn shortfalls(figures: &[Figure]) -> String {
+    let mut text = String::new();
+    for figure in figures.iter().filter(|figure| figure.is_met() == Some(false)) {
+        line(&mut text, format!("\nmissed: {}, {} {}", figure.what, number(figure.value), figure.unit));
+        let limit = figure.limit.as_deref().unwrap_or("Nobody has found out yet what limits it.");
+        limit.lines().for_each(|limit| line(&mut text, format!("  {limit}")));
+    }
+    text
 }
 
 /// As many digits as say something.

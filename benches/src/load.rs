@@ -13,7 +13,7 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-use crate::figure::percentile;
+use crate::figure::{median, percentile};
 use crate::{BoxError, Outcome};
 
 /// What has not come by then never comes.
@@ -51,8 +51,9 @@ pub(crate) enum Pace {
 /// What a load showed.
 pub(crate) struct Carried {
     pub(crate) a_second: f64,
-    /// From the moment at which a message was to be sent until it came, for 99 of 100 of them.
+    /// From the moment at which a message was to be sent until it came, for 99 of 100 of them, and for every other one.
     pub(crate) p99_ms: f64,
+    pub(crate) median_ms: f64,
 }
 
 pub(crate) async fn connect(url: &str) -> Outcome<Socket> {
@@ -90,8 +91,8 @@ impl Load {
         let lanes = lanes.into_iter().map(|lane| tokio::spawn(lane.pour(begun)));
         let latencies = try_join_all(lanes).await?.into_iter().collect::<Outcome<Vec<Vec<Duration>>>>()?;
         let a_second = (self.senders * self.messages) as f64 / begun.elapsed().as_secs_f64();
-        let milliseconds = latencies.concat().iter().map(|it| it.as_secs_f64() * 1e3).collect();
-        Ok(Carried { a_second, p99_ms: percentile(milliseconds, 0.99) })
+        let milliseconds: Vec<_> = latencies.concat().iter().map(|it| it.as_secs_f64() * 1e3).collect();
+        Ok(Carried { a_second, p99_ms: percentile(milliseconds.clone(), 0.99), median_ms: median(milliseconds) })
     }
 }
 

@@ -1,4 +1,4 @@
-//! How soon the program gets to work, and how large things are.
+//! How soon the program gets to work, and how large it is.
 
 use std::time::Instant;
 
@@ -17,7 +17,6 @@ pub(crate) async fn measure(programs: &Programs) -> Outcome<Vec<Figure>> {
         Figure::new("program: from start to the first byte on the wire", first_byte(programs).await?, "ms")
             .at_most(20.0),
         Figure::new("program: size, without relays in it", megabytes(&programs.webrtc_aws)?, "MB").at_most(20.0),
-        Figure::new("relay: zip", megabytes(&programs.relay)?, "MB").at_most(1.0),
     ])
 }
 

@@ -1,5 +1,7 @@
 //! A proxy before the local AWS that is as far away as AWS is, and writes down each call with its time.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -107,15 +109,46 @@ async fn distance(delay: Duration) {
     tokio::time::sleep(delay).await;
 }
 
-/// How many calls came one after another: the longest chain of calls of which each began after the one before it was answered.
-pub(crate) fn longest_chain(calls: &[Recorded]) -> usize {
+/// The calls that came one after another: the longest row of which each began after the one before it was answered.
+pub(crate) fn longest_row(calls: &[Recorded]) -> Vec<&Recorded> {
     let mut by_end: Vec<_> = calls.iter().collect();
     by_end.sort_by_key(|call| call.ended);
-    let (mut length, mut last) = (0, None);
+    let mut row: Vec<&Recorded> = Vec::new();
     for call in by_end {
-        if last.is_none_or(|last| call.begun >= last) {
-            (length, last) = (length + 1, Some(call.ended));
+        if row.last().is_none_or(|last| call.begun >= last.ended) {
+            row.push(call);
         }
     }
-    length
+    row
+}
+
+/// That row as a time line, in seconds: when each call began, how long after the answer before it, and how long it took.
+pub(crate) fn timeline(calls: &[Recorded]) -> String {
+    let row = longest_row(calls);
+    let Some(first) = row.first() else { return String::new() };
+    let mut text = format!("{:>7} {:>7} {:>7}  call, of those one after another", "at", "gap", "took");
+    let mut before = first.begun;
+    for call in &row {
+        let [at, gap, took] =
+            [call.begun - first.begun, call.begun - before, call.ended - call.begun].map(|it| it.as_secs_f64());
+        text += &format!("\n{at:>7.3} {gap:>7.3} {took:>7.3}  {}", call.call);
+        before = call.ended;
+    }
+    text
+}
+
+/// How many calls there were of each kind, most first; those on one file of the page are of one kind.
+pub(crate) fn census(calls: &[Recorded]) -> String {
+    let mut counts = BTreeMap::<String, usize>::new();
+    for call in calls {
+        let name = call.call.to_string();
+        let kind = match name.split_once(" */") {
+            Some((method, _)) if method.starts_with("s3:") => format!("{method} */*"),
+            _ => name,
+        };
+        *counts.entry(kind).or_default() += 1;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| Reverse(*count));
+    counts.iter().map(|(call, count)| format!("{count:>4}  {call}")).collect::<Vec<_>>().join("\n")
 }

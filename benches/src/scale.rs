@@ -36,7 +36,11 @@ pub(crate) fn measure() -> Vec<Figure> {
     let mut figures = Vec::new();
     for (users, name) in [(1e3, "10^3"), (1e5, "10^5"), (1e7, "10^7")] {
         let peak = busy_hour(users);
-        let figure = |what: &str, value: f64, unit| Figure::new(&format!("{name} people: {what}"), value, unit);
+        let figure = |what: &str, value: f64, unit| {
+            Figure::new(&format!("{name} people: {what}"), value, unit).limited_by(
+                "A quota of AWS. benches/SCALE.md says which one to raise first, and when to take several stacks.",
+            )
+        };
         figures.push(figure("new connections, peak", peak.connections, "/s").at_most(CONNECTIONS_A_SECOND));
         figures.push(figure("requests of the account, peak", peak.requests, "/s").at_most(REQUESTS_A_SECOND));
         figures.push(figure("relays at once, peak", peak.runs_at_once, "").at_most(RUNS_AT_ONCE));

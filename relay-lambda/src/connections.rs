@@ -53,7 +53,12 @@ impl Connections {
         }
     }
 
-    fn signed(&self, to: &ConnectionId, frame: &str, time: SystemTime) -> Result<Request<Full<Bytes>>, BoxError> {
+    pub(crate) fn signed(
+        &self,
+        to: &ConnectionId,
+        frame: &str,
+        time: SystemTime,
+    ) -> Result<Request<Full<Bytes>>, BoxError> {
         let id = utf8_percent_encode(to.as_str(), PATH_SEGMENT);
         let url = format!("{}/@connections/{id}", self.endpoint.as_str());
         let headers = [("content-type", "application/octet-stream")];

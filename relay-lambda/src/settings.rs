@@ -93,12 +93,23 @@ impl fmt::Display for SecretSource {
     }
 }
 
+/// What is wrong with the environment of a relay.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SettingsError {
+pub enum SettingsError {
+    /// A variable is not there, or empty.
     #[error("the environment variable {0} is not set; the relay runs inside AWS Lambda, deployed by `webrtc-aws up`")]
     Missing(&'static str),
+    /// A variable is no such thing.
     #[error("{variable} is \"{value}\": {problem}")]
-    Invalid { variable: &'static str, value: String, problem: &'static str },
+    Invalid {
+        /// Its name.
+        variable: &'static str,
+        /// What it holds.
+        value: String,
+        /// What it should be.
+        problem: &'static str,
+    },
+    /// The cipher suites and versions of TLS do not fit together.
     #[error("TLS could not be set up: {0}")]
     Tls(#[from] rustls::Error),
 }

@@ -118,6 +118,16 @@ impl Sandbox {
         Ok(nanoseconds / 1e6)
     }
 
+    /// The share of its processor time that the kernel took for it, from 0 to 1.
+    pub(super) fn kernel_share(&self) -> Outcome<f64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id()?))?;
+        // After the program's name, which may hold anything.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let [user, kernel] = [11, 12].map(|place| fields.get(place).and_then(|ticks| ticks.parse::<f64>().ok()));
+        let (user, kernel) = user.zip(kernel).ok_or_else(|| format!("/proc says {stat}"))?;
+        Ok(kernel / (user + kernel).max(1.0))
+    }
+
     /// The most memory that it had, in megabytes.
     pub(super) fn most_memory_mb(&self) -> Outcome<f64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()?))?;
