@@ -55,6 +55,14 @@ impl Figure {
         })
     }
 
+    fn bar_told(&self) -> String {
+        match self.bar {
+            None => String::new(),
+            Some(Bar::AtMost(bar)) => format!("<= {}", number(bar)),
+            Some(Bar::AtLeast(bar)) => format!(">= {}", number(bar)),
+        }
+    }
+
     fn met(&self) -> &'static str {
         match self.is_met() {
             None => "",
@@ -68,7 +76,8 @@ impl Figure {
 pub(crate) fn shortfalls(figures: &[Figure]) -> String {
     let mut text = String::new();
     for figure in figures.iter().filter(|figure| figure.is_met() == Some(false)) {
-        line(&mut text, format!("\nmissed: {}, {} {}", figure.what, number(figure.value), figure.unit));
+        let (value, unit, bar) = (number(figure.value), figure.unit, figure.bar_told());
+        line(&mut text, format!("\nmissed: {}: {value} {unit}, wanted {bar}", figure.what));
         let limit = figure.limit.as_deref().unwrap_or("Nobody has found out yet what limits it.");
         limit.lines().for_each(|limit| line(&mut text, format!("  {limit}")));
     }
@@ -89,11 +98,7 @@ pub(crate) fn table(figures: &[Figure]) -> String {
     let mut text =
         format!("{:<64}{:>9} {:<7}{:>10}  {:<8}{:<26}{:>7}\n", "figure", "measured", "", "bar", "", "peer", "ratio");
     for figure in figures {
-        let bar = match figure.bar {
-            None => String::new(),
-            Some(Bar::AtMost(bar)) => format!("<= {}", number(bar)),
-            Some(Bar::AtLeast(bar)) => format!(">= {}", number(bar)),
-        };
+        let bar = figure.bar_told();
         // A line for each peer; one without any has a line all the same.
         let mut peers = figure.peers.iter();
         let (peer, ratio) = compared(figure.value, peers.next());

@@ -3,11 +3,13 @@
 mod callback_url;
 mod chaos;
 mod listening;
+mod moments;
 mod runtime_api;
 mod sandbox;
 mod trap;
 mod trust;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use tokio_rustls::TlsAcceptor;
@@ -17,6 +19,7 @@ use crate::figure::{Figure, Peer, median};
 use crate::machine::Standstill;
 use crate::program::Programs;
 use crate::size;
+use moments::{Stage, medians, timelines};
 use sandbox::{Program, Sandbox};
 use trust::Trust;
 
@@ -30,6 +33,7 @@ const TURN: usize = 500;
 /// What was measured of one relay.
 struct Measured {
     start_ms: f64,
+    stages: BTreeMap<Stage, f64>,
     message_ms: f64,
     processor_ms: f64,
     memory_mb: f64,
@@ -73,7 +77,7 @@ pub(crate) async fn measure(programs: &Programs) -> Outcome<Vec<Figure>> {
     Ok(vec![
         figure("relay: from exec to the first answered message", |it| it.start_ms, "ms")
             .at_most(share_of(40.0, |it| it.start_ms))
-            .limited_by(format!("It wanders around its bar from run to run.\n{standstill}")),
+            .limited_by(format!("{}\n{standstill}", timelines(&ours.stages, &theirs.stages))),
         figure("relay: a message, warm, median", |it| it.message_ms, "ms")
             .at_most(share_of(4.0, |it| it.message_ms))
             .limited_by(waiting),
@@ -100,10 +104,10 @@ async fn refused(program: Program<'_>, acceptor: &TlsAcceptor) -> Outcome<Sandbo
 }
 
 async fn measured(programs: [Program<'_>; 2], acceptor: &TlsAcceptor) -> Outcome<[Measured; 2]> {
-    let mut starts = [Vec::new(), Vec::new()];
+    let mut starts = [Starts::default(), Starts::default()];
     for _ in 0..STARTS {
-        for (times, program) in starts.iter_mut().zip(programs) {
-            times.push(start(program, acceptor).await?);
+        for (starts, program) in starts.iter_mut().zip(programs) {
+            starts.add(program, acceptor).await?;
         }
     }
     let mut warm = [Warm::start(programs[0], acceptor).await?, Warm::start(programs[1], acceptor).await?];
@@ -112,17 +116,27 @@ async fn measured(programs: [Program<'_>; 2], acceptor: &TlsAcceptor) -> Outcome
             relay.turn().await?;
         }
     }
-    let [our_starts, their_starts] = starts.map(median);
-    let [ours, theirs] = warm;
+    let ([our_starts, their_starts], [ours, theirs]) = (starts, warm);
     Ok([ours.measured(our_starts)?, theirs.measured(their_starts)?])
 }
 
-/// Milliseconds from starting the process until its first message is posted and answered.
-async fn start(program: Program<'_>, acceptor: &TlsAcceptor) -> Outcome<f64> {
-    let begun = Instant::now();
-    let sandbox = Sandbox::start(program, acceptor).await?;
-    sandbox.relay(0).await?;
-    Ok(begun.elapsed().as_secs_f64() * 1e3)
+/// Starts of one relay.
+#[derive(Default)]
+struct Starts {
+    /// Milliseconds from starting the process until its first message is posted and answered.
+    times: Vec<f64>,
+    stages: Vec<BTreeMap<Stage, f64>>,
+}
+
+impl Starts {
+    async fn add(&mut self, program: Program<'_>, acceptor: &TlsAcceptor) -> Outcome {
+        let begun = Instant::now();
+        let sandbox = Sandbox::start(program, acceptor).await?;
+        sandbox.relay(0).await?;
+        self.times.push(begun.elapsed().as_secs_f64() * 1e3);
+        self.stages.push(sandbox.moments.taken());
+        Ok(())
+    }
 }
 
 /// A relay that has worked for a while, and what its messages took since.
@@ -153,13 +167,14 @@ impl Warm {
         Ok(())
     }
 
-    fn measured(self, start_ms: f64) -> Outcome<Measured> {
+    fn measured(self, starts: Starts) -> Outcome<Measured> {
         let handshakes = self.sandbox.callback.handshakes();
         if handshakes != 1 {
             return Err(format!("a relay that was not disturbed agreed upon TLS {handshakes} times").into());
         }
         Ok(Measured {
-            start_ms,
+            start_ms: median(starts.times),
+            stages: medians(&starts.stages),
             processor_ms: self.processor_ms / self.times.len() as f64,
             message_ms: median(self.times),
             memory_mb: self.sandbox.most_memory_mb()?,

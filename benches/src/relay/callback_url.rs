@@ -21,6 +21,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::relay::TIME_LIMIT;
 use crate::relay::listening::Listening;
+use crate::relay::moments::{Moments, Stage};
 use crate::relay::trap::{Trap, Trapped};
 use crate::{BoxError, Outcome};
 
@@ -39,8 +40,8 @@ pub(super) enum Ending {
     Lost,
 }
 
-#[derive(Default)]
 struct Seen {
+    moments: Arc<Moments>,
     /// The bodies that were posted to connections, in the order in which they came.
     posted: Mutex<Vec<Bytes>>,
     /// Tells the connections to end.
@@ -54,8 +55,8 @@ struct Seen {
 }
 
 impl CallbackUrl {
-    pub(super) async fn start(acceptor: &TlsAcceptor) -> Outcome<Self> {
-        let (acceptor, seen) = (acceptor.clone(), Arc::<Seen>::default());
+    pub(super) async fn start(acceptor: &TlsAcceptor, moments: Arc<Moments>) -> Outcome<Self> {
+        let (acceptor, seen) = (acceptor.clone(), Arc::new(Seen::new(moments)));
         let served = Arc::clone(&seen);
         let listening = Listening::start(move |stream| serve(stream, acceptor.clone(), Arc::clone(&served))).await?;
         Ok(Self { listening, seen })
@@ -104,18 +105,32 @@ impl CallbackUrl {
 }
 
 impl Seen {
+    fn new(moments: Arc<Moments>) -> Self {
+        Self {
+            moments,
+            posted: Mutex::default(),
+            ending: watch::Sender::default(),
+            standing: watch::Sender::default(),
+            refusals: watch::Sender::default(),
+            trap: Trap::default(),
+            handshakes: AtomicUsize::default(),
+        }
+    }
+
     fn posted(&self) -> MutexGuard<'_, Vec<Bytes>> {
         self.posted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 async fn serve(stream: TcpStream, acceptor: TlsAcceptor, seen: Arc<Seen>) {
+    seen.moments.note(Stage::Connected);
     let mut ending = seen.ending.subscribe();
     let stream = match acceptor.accept(Trapped::new(stream, seen.trap.clone())).await {
         Ok(stream) => stream,
         Err(error) if is_refusal(&error) => return seen.refusals.send_modify(|count| *count += 1),
         Err(_) => return,
     };
+    seen.moments.note(Stage::Agreed);
     seen.handshakes.fetch_add(1, Ordering::SeqCst);
     seen.standing.send_modify(|count| *count += 1);
     {
@@ -144,6 +159,7 @@ fn is_refusal(error: &io::Error) -> bool {
 
 async fn post(seen: Arc<Seen>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, BoxError> {
     let body = request.into_body().collect().await?.to_bytes();
+    seen.moments.note(Stage::Posted);
     seen.posted().push(body);
     Ok(Response::new(Full::default()))
 }

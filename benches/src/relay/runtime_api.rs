@@ -13,6 +13,7 @@ use serde_json::Value;
 use tokio::sync::{Mutex, mpsc};
 
 use crate::relay::listening::Listening;
+use crate::relay::moments::{Moments, Stage};
 use crate::{BoxError, Outcome};
 
 pub(super) struct RuntimeApi {
@@ -25,13 +26,14 @@ pub(super) struct RuntimeApi {
 struct Queues {
     events: Mutex<mpsc::UnboundedReceiver<String>>,
     answers: mpsc::UnboundedSender<Bytes>,
+    moments: Arc<Moments>,
 }
 
 impl RuntimeApi {
-    pub(super) async fn start() -> Outcome<Self> {
+    pub(super) async fn start(moments: Arc<Moments>) -> Outcome<Self> {
         let (events, asked) = mpsc::unbounded_channel();
         let (answered, answers) = mpsc::unbounded_channel();
-        let queues = Arc::new(Queues { events: Mutex::new(asked), answers: answered });
+        let queues = Arc::new(Queues { events: Mutex::new(asked), answers: answered, moments });
         let listening = Listening::start(move |stream| {
             let queues = Arc::clone(&queues);
             async move {
@@ -58,6 +60,7 @@ impl RuntimeApi {
 
 async fn serve(queues: Arc<Queues>, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, BoxError> {
     if request.method() == Method::GET {
+        queues.moments.note(Stage::Asked);
         let event = queues.events.lock().await.recv().await.ok_or("over")?;
         let response = Response::builder()
             .header("Content-Type", "application/json")
@@ -70,6 +73,7 @@ async fn serve(queues: Arc<Queues>, request: Request<Incoming>) -> Result<Respon
     let is_answer = request.uri().path().ends_with("/response");
     let body = request.into_body().collect().await?.to_bytes();
     if is_answer {
+        queues.moments.note(Stage::Answered);
         queues.answers.send(body)?;
     }
     Ok(Response::builder().status(StatusCode::ACCEPTED).body(Full::default())?)

@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -12,6 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::Outcome;
 use crate::relay::TIME_LIMIT;
 use crate::relay::callback_url::CallbackUrl;
+use crate::relay::moments::Moments;
 use crate::relay::runtime_api::RuntimeApi;
 
 /// How a relay is started.
@@ -27,13 +29,15 @@ pub(super) struct Program<'a> {
 pub(super) struct Sandbox {
     runtime: RuntimeApi,
     pub(super) callback: CallbackUrl,
+    pub(super) moments: Arc<Moments>,
     process: Child,
 }
 
 impl Sandbox {
     pub(super) async fn start(program: Program<'_>, acceptor: &TlsAcceptor) -> Outcome<Self> {
-        let runtime = RuntimeApi::start().await?;
-        let callback = CallbackUrl::start(acceptor).await?;
+        let moments = Arc::new(Moments::begin());
+        let runtime = RuntimeApi::start(Arc::clone(&moments)).await?;
+        let callback = CallbackUrl::start(acceptor, Arc::clone(&moments)).await?;
         let [executable, arguments @ ..] = program.command else { return Err("no program".into()) };
         let process = Command::new(executable)
             .args(arguments)
@@ -55,7 +59,7 @@ impl Sandbox {
             .stderr(Stdio::null())
             .kill_on_drop(true)
             .spawn()?;
-        Ok(Self { runtime, callback, process })
+        Ok(Self { runtime, callback, moments, process })
     }
 
     /// Gives it a message to relay.
