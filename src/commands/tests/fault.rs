@@ -134,6 +134,13 @@ impl Target {
         targets
     }
 
+    /// Whether it stands in the middle of a wait: so many repetitions before it and after it are the same call again.
+    pub(super) fn is_one_of_many(self, all: &[Self], many: usize) -> bool {
+        let same = |other: &&Self| other.service == self.service && other.operation == self.operation;
+        let last = all.iter().filter(same).map(|other| other.nth).max().unwrap_or_default();
+        self.is_repetition && (many + 1..=last.saturating_sub(many)).contains(&self.nth)
+    }
+
     pub(super) fn rule(self, fault: Fault) -> FaultRule {
         let operation = Some(self.operation.to_owned());
         FaultRule { service: Some(self.service), operation, nth: Some(self.nth), fault }

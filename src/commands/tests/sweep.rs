@@ -301,9 +301,11 @@ impl Case {
         let mut cases = Vec::new();
         for command in Command::ALL {
             let usual = if command.is_teardown() { After::Teardown } else { After::Up };
-            for target in record(manners, command) {
+            let targets = record(manners, command);
+            for &target in &targets {
                 let thorough = target.is_write || every_fault_at_reads;
-                if !every_fault_at_reads && !command.is_its_own(&target) {
+                let is_of_no_news = !command.is_its_own(&target) || target.is_one_of_many(&targets, LOOKS);
+                if !every_fault_at_reads && is_of_no_news {
                     continue;
                 }
                 let troubles: &[Trouble] = if thorough { &Trouble::ALL } else { &Trouble::OF_READS };
@@ -323,7 +325,8 @@ impl Case {
 /// How many cases there are to one that is struck on AWS at its worst, unless all are asked for: a case takes twice as long there.
 const ONE_OF: u64 = 8;
 
-/// How many looks at one thing are struck on AWS at its worst: waits are the same look again and again.
+/// How many looks at one thing are struck, at the beginning and at the end of a wait, and on AWS at its worst at its beginning only: waits
+/// are the same look again and again.
 const LOOKS: usize = 3;
 
 fn everything_is_asked_for() -> bool {
