@@ -164,9 +164,10 @@ impl Kind for ObjectsInExistingBucket {
         OBJECTS_IN_EXISTING_BUCKET
     }
 
-    /// The configuration names the API, and the API remembers the bucket.
+    /// The configuration names the API. Two services remember the bucket before a file is in it: a run right after one that failed
+    /// may not see the API's tags yet (AWS-FACTS B4).
     fn needs(&self) -> Vec<Address> {
-        vec![WEBSOCKET_API]
+        vec![LOG_GROUP, WEBSOCKET_API]
     }
 
     fn remembered_by(&self) -> Vec<Address> {

@@ -75,6 +75,26 @@ fn what_is_the_stacks_comes_and_goes_and_the_rest_stays_to_the_byte() {
     }
 }
 
+/// The API's tags are read as they were two seconds ago: of a run that failed right after it wrote them, the next one saw nothing, and
+/// left the files.
+#[test]
+fn nothing_is_put_into_the_bucket_before_two_services_remember_it() {
+    paused(async {
+        for operation in ["logs:TagResource", "apigateway:TagResource"] {
+            let mut rig = Rig::on(Manners::worst()).await;
+            let empty = rig.snapshot();
+            rig.up().await.unwrap();
+            rig.want_the_existing_bucket();
+            rig.world.faults.add(format!("{operation}=fail:403:AccessDenied").parse().unwrap());
+            rig.up().await.unwrap_err();
+            rig.world.faults.clear();
+            assert_eq!(below(&rig, "webrtc-aws/demo/"), Vec::<String>::new(), "{operation}");
+            rig.teardown().await.unwrap();
+            assert!(rig.snapshot() == empty, "{operation}: {}", shape::difference(&empty, &rig.snapshot()));
+        }
+    });
+}
+
 #[test]
 fn another_stack_in_the_same_bucket_stays() {
     paused(async {
