@@ -74,7 +74,8 @@ async fn a_shared_screen_takes_the_place_of_the_camera_until_it_ends() -> Outcom
     let (one, other) = connected(&site).await?;
     other.wait_for_frames("remoteVideo", 1).await?;
     // The shape, not the size: a browser on a busy machine sends a smaller picture.
-    let wide = "document.getElementById('remoteVideo').videoWidth / document.getElementById('remoteVideo').videoHeight > 1.5";
+    let wide =
+        "document.getElementById('remoteVideo').videoWidth / document.getElementById('remoteVideo').videoHeight > 1.5";
     let narrow = format!("!({wide})");
     other.wait_until(&narrow).await?;
     one.press("share").await?;
