@@ -117,6 +117,8 @@ fn remembering(config: &Config) -> Tagging {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::config::{
         Admission, PageSource, RelaySettings, RoleSettings, Target, Throttling, TurnServers, default_ice_servers,
@@ -131,7 +133,11 @@ mod tests {
     }
 
     fn sample_with(turn: Option<Turn>, admission: Admission) -> Graph {
-        let config = Config {
+        sample_of(|config| (config.turn, config.admission) = (turn, admission))
+    }
+
+    fn sample_of(set: impl FnOnce(&mut Config)) -> Graph {
+        let mut config = Config {
             stack: "demo".parse().unwrap(),
             stage: StageName::default(),
             target: Target::Local { port: 0, region: None },
@@ -140,11 +146,12 @@ mod tests {
             relay: RelaySettings::default(),
             role: RoleSettings::default(),
             ice_servers: default_ice_servers(),
-            turn,
-            admission,
+            turn: None,
+            admission: Admission::default(),
             throttling: Throttling::default(),
             tagging: Tagging::default(),
         };
+        set(&mut config);
         let names = Arc::new(Names {
             stack: config.stack.clone(),
             stage: config.stage.clone(),
@@ -153,7 +160,7 @@ mod tests {
             region: Region("us-east-1".into()),
             reach: Reach::Aws,
             role_path: RolePath::default(),
-            existing_bucket: None,
+            existing_bucket: config.existing_bucket.clone(),
         });
         let relay = Artifact {
             zip: b"zip".as_slice().into(),
@@ -199,8 +206,7 @@ mod tests {
     #[test]
     fn every_address_is_unique_and_every_need_exists() {
         let graph = sample();
-        let addresses: std::collections::BTreeSet<_> =
-            graph.resources().iter().map(|resource| resource.address()).collect();
+        let addresses: BTreeSet<_> = graph.resources().iter().map(|resource| resource.address()).collect();
         assert_eq!(addresses.len(), graph.resources().len());
         for resource in graph.resources() {
             let named = resource.needs().into_iter().chain(resource.contained_in()).chain(resource.deleted_after());
@@ -274,6 +280,54 @@ mod tests {
         assert!(place(&applied, SIGNALING_CHANNEL) < place(&applied, FUNCTION));
         let applied = order_of(&sample().apply_order(), &sample()).await;
         assert!(place(&applied, SIGNALING_CHANNEL) > place(&applied, FUNCTION));
+    }
+
+    /// Whose tags these are.
+    fn service(address: Address) -> &'static str {
+        use crate::resources::{FUNCTION, LOG_GROUP, STAGE, WEBSOCKET_API};
+        match address {
+            BUCKET => "s3",
+            LOG_GROUP => "logs",
+            ROLE => "iam",
+            FUNCTION => "lambda",
+            WEBSOCKET_API | STAGE => "apigateway",
+            _ => panic!("{address} has no tags that could remember anything"),
+        }
+    }
+
+    /// What must stand before this is made.
+    fn all_before(graph: &Graph, address: Address) -> BTreeSet<Address> {
+        let mut all = BTreeSet::new();
+        let mut next = vec![address];
+        while let Some(address) = next.pop() {
+            let resource = graph.resources().iter().find(|resource| resource.address() == address).unwrap();
+            let before = resource.needs().into_iter().chain(resource.contained_in());
+            next.extend(before.filter(|address| graph.is_wanted(*address) && all.insert(*address)));
+        }
+        all
+    }
+
+    /// Nothing else leads to it. A person may take away what has one of the tags, and of those of one service a run right after one that
+    /// failed may see nothing yet.
+    #[test]
+    fn what_is_found_through_tags_of_others_is_not_made_before_two_services_remember_it() {
+        // With neither a bucket nor a role of its own the fewest can.
+        let graph = sample_of(|config| {
+            config.turn = Some(Turn::SignalingChannel);
+            config.existing_bucket = Some("team-pages".parse().unwrap());
+            config.role.existing = Some("arn:aws:iam::123456789012:role/relay".parse().unwrap());
+        });
+        let is_remembered = |resource: &&Arc<dyn Resource>| !resource.remembered_by().is_empty();
+        let remembered: Vec<_> = graph.resources().iter().filter(is_remembered).collect();
+        assert!(!remembered.is_empty());
+        for resource in remembered {
+            let address = resource.address();
+            assert!(graph.is_wanted(address), "{address} is not in this graph: nothing is shown of it");
+            let before = all_before(&graph, address);
+            let those = resource.remembered_by().into_iter().filter(|it| before.contains(it));
+            let services: BTreeSet<_> = those.map(service).collect();
+            assert!(services.len() >= 2, "before {address} is made, only {services:?} remembers it");
+        }
     }
 
     #[test]

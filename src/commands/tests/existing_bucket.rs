@@ -12,7 +12,7 @@ use crate::diagnostics::Code;
 use crate::engine::plan::Action;
 use crate::engine::status::State;
 use crate::local::{Manners, s3};
-use crate::naming::OWNER_METADATA;
+use crate::naming::{Memory, OWNER_METADATA};
 use crate::permissions::Purpose;
 use crate::resources::{BUCKET, OBJECTS, OBJECTS_IN_EXISTING_BUCKET};
 
@@ -75,22 +75,35 @@ fn what_is_the_stacks_comes_and_goes_and_the_rest_stays_to_the_byte() {
     }
 }
 
+/// Whether the tags of the log group and of the API remember the bucket.
+async fn remembering(rig: &Rig) -> [bool; 2] {
+    let snapshot = rig.snapshot();
+    let group = &snapshot["logs"]["groups"][names(rig).await.log_group()];
+    let api = &snapshot["apigateway"]["apis"][shape::apis(&snapshot).remove(0)];
+    [group, api].map(|what| what["tags"][Memory::Bucket.key()] == EXISTING_BUCKET)
+}
+
 /// The API's tags are read as they were two seconds ago: of a run that failed right after it wrote them, the next one saw nothing, and
 /// left the files.
 #[test]
 fn nothing_is_put_into_the_bucket_before_two_services_remember_it() {
     paused(async {
-        for operation in ["logs:TagResource", "apigateway:TagResource"] {
+        // The API is tagged with who deploys before anything else is done.
+        for (service, nth, remembered) in [("logs", 1, [false, true]), ("apigateway", 2, [true, false])] {
             let mut rig = Rig::on(Manners::worst()).await;
             let empty = rig.snapshot();
             rig.up().await.unwrap();
             rig.want_the_existing_bucket();
-            rig.world.faults.add(format!("{operation}=fail:403:AccessDenied").parse().unwrap());
-            rig.up().await.unwrap_err();
+            let rule = format!("{service}:TagResource#{nth}=fail:403:AccessDenied");
+            rig.world.faults.add(rule.parse().unwrap());
+            let problem = rig.up().await.unwrap_err();
             rig.world.faults.clear();
-            assert_eq!(below(&rig, "webrtc-aws/demo/"), Vec::<String>::new(), "{operation}");
+            let refused = problem.aws.as_ref().map(|aws| (aws.service, aws.operation));
+            assert_eq!(refused, Some((service, "TagResource")), "{problem:?}");
+            assert_eq!(remembering(&rig).await, remembered, "{service}");
+            assert_eq!(below(&rig, "webrtc-aws/demo/"), Vec::<String>::new(), "{service}");
             rig.teardown().await.unwrap();
-            assert!(rig.snapshot() == empty, "{operation}: {}", shape::difference(&empty, &rig.snapshot()));
+            assert!(rig.snapshot() == empty, "{service}: {}", shape::difference(&empty, &rig.snapshot()));
         }
     });
 }

@@ -114,6 +114,9 @@ pub(super) struct Target {
     /// The one before it came to nothing, or it asks whether something is over: how often a run does that is left to its waits,
     /// which are random.
     pub(super) is_repetition: bool,
+    /// Its place in its wait: how often its operation has been called since a call last changed anything in its service. 0 if
+    /// it is one that did.
+    pub(super) look: usize,
 }
 
 /// Asked again and again.
@@ -125,20 +128,16 @@ impl Target {
         let mut targets: Vec<Self> = Vec::new();
         for (place, &CallRecord { service, operation, is_write, .. }) in calls.iter().enumerate() {
             let same = |call: &&CallRecord| call.service == service && call.operation == operation;
+            let changed = |call: &CallRecord| call.service == service && call.is_write && call.status < Some(400);
             let nth = calls[..=place].iter().filter(same).count();
             let refused = calls[..place].iter().rfind(same).is_some_and(|call| call.status >= Some(400));
             let is_repetition = is_write && refused || nth > 1 && POLLED.contains(&operation);
-            targets.push(Self { service, operation, nth, is_write, is_repetition });
+            let first = calls[..=place].iter().rposition(changed).map_or(0, |change| change + 1);
+            let look = calls[first..=place].iter().filter(same).count();
+            targets.push(Self { service, operation, nth, is_write, is_repetition, look });
         }
         targets.sort_by_key(|target| (target.service.signing_name(), target.operation, target.nth));
         targets
-    }
-
-    /// Whether it stands in the middle of a wait: so many repetitions before it and after it are the same call again.
-    pub(super) fn is_one_of_many(self, all: &[Self], many: usize) -> bool {
-        let same = |other: &&Self| other.service == self.service && other.operation == self.operation;
-        let last = all.iter().filter(same).map(|other| other.nth).max().unwrap_or_default();
-        self.is_repetition && (many + 1..=last.saturating_sub(many)).contains(&self.nth)
     }
 
     pub(super) fn rule(self, fault: Fault) -> FaultRule {
@@ -173,4 +172,27 @@ impl fmt::Display for Target {
         let Self { service, operation, nth, .. } = self;
         write!(f, "{service}:{operation}#{nth}")
     }
+}
+
+#[test]
+fn each_wait_counts_its_looks_anew() {
+    let call = |operation, is_write, status| {
+        let service = Service::Lambda;
+        CallRecord { service, operation, is_write, status: Some(status) }
+    };
+    let create = |status| call("CreateFunction", true, status);
+    let get = call("GetFunction", false, 200);
+    let update = call("UpdateFunctionCode", true, 200);
+    let calls = [create(400), create(400), create(201), get.clone(), get.clone(), update, get];
+    let looks = Target::all(&calls).into_iter().map(|target| (target.operation, target.nth, target.look));
+    let expected = [
+        ("CreateFunction", 1, 1),
+        ("CreateFunction", 2, 2),
+        ("CreateFunction", 3, 0),
+        ("GetFunction", 1, 1),
+        ("GetFunction", 2, 2),
+        ("GetFunction", 3, 1),
+        ("UpdateFunctionCode", 1, 0),
+    ];
+    assert_eq!(looks.collect::<Vec<_>>(), expected);
 }

@@ -150,7 +150,7 @@ async fn deployments(rig: &Rig, api: &str) -> Vec<(Option<String>, Option<String
     answer.items.unwrap().into_iter().map(|deployment| (deployment.deployment_id, deployment.description)).collect()
 }
 
-/// AWS allows one deployment in five seconds, so that making another one costs a wait (AWS-FACTS B4).
+/// AWS allows one deployment in five seconds, so that making another one costs a wait (AWS-FACTS B3).
 #[test]
 fn a_deployment_that_an_interrupted_run_left_is_put_to_use() {
     let mut calls = record(&Manners::none(), Command::FirstUp).into_iter();

@@ -270,7 +270,7 @@ fn two_runs_whose_apis_are_listed_late_agree_before_either_has_a_stage() {
     }
 }
 
-/// Lists need not show everything equally late (AWS-FACTS B4): one run may have seen the other's API, and not the other way round.
+/// Lists need not show everything equally late: one run may have seen the other's API, and not the other way round.
 #[test]
 fn a_run_that_learns_of_another_ones_url_last_of_all_gives_its_own_api_up() {
     paused(async {
