@@ -129,11 +129,13 @@ where
     }
 }
 
-/// How much one look costs, and hence how soon the next one comes.
+/// How scarce the calls of one look are, and hence how soon the next one comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Look {
-    /// A call.
+    /// A call to a service that has plenty for each account: Lambda takes 100 looks at functions a second.
     Call,
+    /// A call to API Gateway, which takes 10 a second from a whole account, pipelines that run side by side together (AWS-FACTS B3).
+    GatewayCall,
     /// All calls of a whole stack.
     Stack,
 }
@@ -142,6 +144,7 @@ impl Look {
     fn patience(self, deadline: Duration) -> Patience {
         let (first, longest) = match self {
             Self::Call => (50, 500),
+            Self::GatewayCall => (50, 1_500),
             Self::Stack => (1_000, 3_000),
         };
         Patience { first: Duration::from_millis(first), longest: Duration::from_millis(longest), deadline }

@@ -9,6 +9,7 @@ use super::Run;
 use super::ground::Ground;
 use super::place::Place;
 use crate::artifact::{self, Artifact, ArtifactError, BuildRequest};
+use crate::aws::retry::Look;
 use crate::config::{Config, Target};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Context, Known, SHOWN};
@@ -49,22 +50,30 @@ impl<'run> Session<'run> {
         Ok(Ground::open(place, run).await?.session(config, run))
     }
 
-    /// Builds the relay, unless that was done before.
-    pub(super) async fn relay(&self) -> Result<Artifact, Diagnostic> {
-        prepare_relay(&self.build_request(), self.run).await
+    /// The same for a run that needs the relay. What is at hand of it is looked at while AWS says who this is; what is not is built
+    /// only after that.
+    pub(super) async fn open_with_relay(
+        config: Config,
+        place: &Place,
+        run: &'run Run,
+    ) -> Result<(Self, Artifact), Diagnostic> {
+        let request = build_request(&config);
+        let wanted = request.clone();
+        let looking = tokio::spawn(async move { artifact::at_hand(&wanted).await });
+        let session = Self::open(config, place, run).await?;
+        run.events.emit(Event::Phase { phase: Phase::PreparingRelay });
+        // A look that broke off found nothing: building says why.
+        let at_hand = run.unless_interrupted(async { Ok(looking.await.unwrap_or(Ok(None))) }).await?;
+        let relay = match at_hand.map_err(|error| unfit_relay(&error))? {
+            Some(relay) => relay,
+            None => build(&request, run).await?,
+        };
+        Ok((session, relay))
     }
 
     /// The relay, if it costs no build.
     pub(super) async fn relay_at_hand(&self) -> Result<Option<Artifact>, Diagnostic> {
-        artifact::at_hand(&self.build_request()).await.map_err(|error| unfit_relay(&error))
-    }
-
-    fn build_request(&self) -> BuildRequest {
-        let target = match &self.config.target {
-            Target::Local { .. } => artifact::Target::Host,
-            Target::Aws { .. } => artifact::Target::Linux(self.config.relay.architecture),
-        };
-        BuildRequest { target, relay: self.config.relay.artifact.clone() }
+        artifact::at_hand(&build_request(&self.config)).await.map_err(|error| unfit_relay(&error))
     }
 
     /// The stack as it is wanted.
@@ -119,7 +128,7 @@ impl<'run> Session<'run> {
     /// Looks, as if for the first time, until AWS shows what this run did: the next run must not see an older state, and act on it.
     pub(super) async fn until_shown(&self, graph: &Graph) -> Result<(), Diagnostic> {
         let left = Mutex::new(Vec::new());
-        let looking = self.context.until("AWS does not show yet what was done", SHOWN, || async {
+        let looking = self.context.until(Look::Stack, "AWS does not show yet what was done", SHOWN, || async {
             let fresh = self.fresh_context();
             let observations = observe(graph, &fresh, &self.run.cancel).await?;
             let plan = plan(graph, &observations, &fresh.known, Goal::Present)?;
@@ -197,9 +206,22 @@ impl<'run> Session<'run> {
     }
 }
 
-/// Makes the relay's artifact; what the build says becomes events.
+fn build_request(config: &Config) -> BuildRequest {
+    let target = match &config.target {
+        Target::Local { .. } => artifact::Target::Host,
+        Target::Aws { .. } => artifact::Target::Linux(config.relay.architecture),
+    };
+    BuildRequest { target, relay: config.relay.artifact.clone() }
+}
+
+/// Makes the relay's artifact, and nothing else.
 pub(super) async fn prepare_relay(request: &BuildRequest, run: &Run) -> Result<Artifact, Diagnostic> {
     run.events.emit(Event::Phase { phase: Phase::PreparingRelay });
+    build(request, run).await
+}
+
+/// What the build says becomes events.
+async fn build(request: &BuildRequest, run: &Run) -> Result<Artifact, Diagnostic> {
     let progress = |line: &str| run.events.emit(Event::RelayBuild { line: line.to_owned() });
     let building = async { artifact::build(request, &progress).await.map_err(|error| unfit_relay(&error)) };
     run.unless_interrupted(building).await

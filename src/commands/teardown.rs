@@ -9,6 +9,7 @@ use super::elsewhere;
 use super::place;
 use super::session::{Session, Survey};
 use super::{Ending, Run};
+use crate::aws::retry::Look;
 use crate::cli::{OutputFormat, TeardownOptions};
 use crate::config::Config;
 use crate::diagnostics::{Code, Diagnostic};
@@ -107,7 +108,7 @@ fn what_to_tell(known: &Known) -> String {
 async fn nothing_is_left(session: &Session<'_>, graph: &Graph) -> Result<Observations, Diagnostic> {
     session.run.events.emit(Event::Phase { phase: Phase::Verifying });
     let left = Mutex::new(Vec::new());
-    let looking = session.context.until("AWS still shows what was deleted", LAST_SIGHT, || async {
+    let looking = session.context.until(Look::Stack, "AWS still shows what was deleted", LAST_SIGHT, || async {
         let observations = observe(graph, &session.fresh_context(), &session.run.cancel).await?;
         let ours = |observed: &Observed<_>| matches!(observed, Observed::Owned(_) | Observed::Several(_));
         let found = observations.iter().filter(|(_, observed)| ours(observed));

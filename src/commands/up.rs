@@ -136,8 +136,7 @@ async fn show(mut lines: broadcast::Receiver<LogLine>, log_group: &str, run: &Ru
 
 async fn deploy(deployment: Deployment, place: &Place, run: &Run) -> Result<Ending, Diagnostic> {
     let Deployment { config, page, checks, token, code, stays } = deployment;
-    let session = Session::open(config, place, run).await?;
-    let relay = session.relay().await?;
+    let (session, relay) = Session::open_with_relay(config, place, run).await?;
     let mut ending = converge(&session, page.clone(), relay.clone()).await?;
     let Some(outputs) = ending.outputs.clone() else { return Ok(ending) };
     let knows_token = token.is_some();

@@ -211,6 +211,7 @@ impl Context {
     /// the deadline passes.
     pub(crate) async fn until<T, Looking, Answer>(
         &self,
+        kind: Look,
         what: &str,
         deadline: Duration,
         look: Looking,
@@ -219,8 +220,6 @@ impl Context {
         Looking: FnMut() -> Answer,
         Answer: Future<Output = Result<Option<T>, Diagnostic>>,
     {
-        // The stack as a whole has no step of its own.
-        let kind = if self.address == WHOLE_STACK { Look::Stack } else { Look::Call };
         retry::polling(kind, deadline, &self.cancel, what, |waiting| self.announce(&waiting), look).await
     }
 

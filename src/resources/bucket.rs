@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::tagging::{self, Tags};
 use super::{BUCKET, Doing, OBJECTS, policy_document};
 use crate::aws::failure::{AwsFailure, FailureClass};
+use crate::aws::retry::Look;
 use crate::config::Tagging as Wanted;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation};
@@ -90,7 +91,7 @@ impl Bucket {
     /// believed, and neither is what else it leaves out.
     async fn add_tags(&self, context: &Context, more: HashMap<String, String>) -> Result<(), Diagnostic> {
         let name = self.name();
-        let shown = context.until("the bucket's tags do not show", TAGS_SHOWN, || async {
+        let shown = context.until(Look::Call, "the bucket's tags do not show", TAGS_SHOWN, || async {
             let found = self.tags(context).await.doing(|| format!("read the tags of the bucket {name}"))?;
             let is_ours = |tags: &Vec<Tag>| context.ownership(tags.iter().map(|tag| (tag.key(), tag.value()))).is_ok();
             Ok(found.filter(is_ours))
@@ -331,7 +332,7 @@ impl Kind for Bucket {
         // Endpoints that do not know tags in the create call drop them in silence, and then the bucket would not be ours. AWS
         // only shows them late now and then, as it does the bucket.
         let shown_within = if self.names.reach == Reach::Aws { TAGS_SHOWN } else { Duration::ZERO };
-        let tagged = context.until("the bucket's tags do not show yet", shown_within, || async {
+        let tagged = context.until(Look::Call, "the bucket's tags do not show yet", shown_within, || async {
             let found = self.tags(context).await.doing(|| format!("read the tags of the bucket {name}"))?;
             let found = found.unwrap_or_default();
             Ok(context.ownership(found.iter().map(|tag| (tag.key(), tag.value()))).ok())

@@ -8,6 +8,7 @@ use aws_sdk_s3::types::{Delete, EncodingType, Error as Refusal, ObjectIdentifier
 
 use super::Doing;
 use crate::aws::failure::{AwsFailure, FailureClass};
+use crate::aws::retry::Look;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Operation, all_pages};
 
@@ -310,7 +311,7 @@ impl Contents<'_> {
         // What is still to be deleted, and what S3 will not delete.
         let state = Mutex::new((batch.to_vec(), Vec::new()));
         let locked = || state.lock().unwrap_or_else(PoisonError::into_inner);
-        let busy = self.context.until("S3 is too busy to delete all of them", BUSY_DEADLINE, || async {
+        let busy = self.context.until(Look::Call, "S3 is too busy to delete all of them", BUSY_DEADLINE, || async {
             let mut wanted = locked().0.clone();
             let (busy, refused): (Vec<_>, Vec<_>) =
                 Box::pin(self.delete_once(&wanted)).await?.into_iter().partition(is_busy);

@@ -165,7 +165,7 @@ impl Kind for ObjectsInExistingBucket {
     }
 
     /// The configuration names the API. Two services remember the bucket before a file is in it: a run right after one that failed
-    /// may not see the API's tags yet (AWS-FACTS B4).
+    /// may not see the API's tags yet.
     fn needs(&self) -> Vec<Address> {
         vec![LOG_GROUP, WEBSOCKET_API]
     }

@@ -15,6 +15,7 @@ use super::tagging::{self, Tags};
 use super::{Doing, FUNCTION, LOG_GROUP, ROLE, SIGNALING_CHANNEL, WEBSOCKET_API};
 use crate::artifact::Artifact;
 use crate::aws::failure::AwsFailure;
+use crate::aws::retry::Look;
 use crate::config::{Admission, RelaySettings, Tagging, Turn, TurnServers, TurnUrl};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation, RelayRole, UNKNOWN_ID};
@@ -132,7 +133,7 @@ impl Function {
     async fn settle(&self, context: &Context) -> Result<(), Diagnostic> {
         let name = self.name();
         let settled = context
-            .until("the function is being set up", SETTLE_DEADLINE, || async {
+            .until(Look::Call, "the function is being set up", SETTLE_DEADLINE, || async {
                 let configuration = context
                     .call(Operation::repeatable("lambda", "GetFunction"), || {
                         context.clients.lambda.get_function().function_name(&name).send()
@@ -169,7 +170,7 @@ impl Function {
     /// Deletion may go on after the answer (AWS-FACTS C2); the role must outlive it.
     async fn gone(&self, context: &Context) -> Result<(), Diagnostic> {
         let name = self.name();
-        let gone = context.until("the function is being deleted", SETTLE_DEADLINE, || async {
+        let gone = context.until(Look::Call, "the function is being deleted", SETTLE_DEADLINE, || async {
             let found = context
                 .call(Operation::repeatable("lambda", "GetFunction"), || {
                     context.clients.lambda.get_function().function_name(&name).send()

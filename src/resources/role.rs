@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::tagging::{self, Tags};
 use super::{Doing, FUNCTION, ROLE, ROLE_POLICY, existing_role, policy_document};
 use crate::aws::failure::FailureClass;
+use crate::aws::retry::Look;
 use crate::config::{RoleSettings, Tagging};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation, RelayRole, SHOWN, all_pages};
@@ -295,21 +296,22 @@ impl Kind for Role {
         let name = context.names.role();
         let doing = || format!("delete the role {name}");
         // DeleteRole refuses while anything is attached, whoever attached it, and lists show that late (AWS-FACTS D).
-        let deleted = context.until("something hangs on the role that IAM does not list yet", SHOWN, || async {
-            leave_instance_profiles(context, &name).await?;
-            let all = attachments(context, &name).await?;
-            detach(context, &name, all).await?;
-            let answer = context
-                .call(Operation::repeatable("iam", "DeleteRole"), || {
-                    context.clients.iam.delete_role().role_name(&name).send()
-                })
-                .await
-                .absent_as_none();
-            match answer {
-                Err(failure) if failure.class == FailureClass::InUse => Ok(None),
-                answer => answer.map(|_| Some(())).doing(doing),
-            }
-        });
+        let deleted =
+            context.until(Look::Call, "something hangs on the role that IAM does not list yet", SHOWN, || async {
+                leave_instance_profiles(context, &name).await?;
+                let all = attachments(context, &name).await?;
+                detach(context, &name, all).await?;
+                let answer = context
+                    .call(Operation::repeatable("iam", "DeleteRole"), || {
+                        context.clients.iam.delete_role().role_name(&name).send()
+                    })
+                    .await
+                    .absent_as_none();
+                match answer {
+                    Err(failure) if failure.class == FailureClass::InUse => Ok(None),
+                    answer => answer.map(|_| Some(())).doing(doing),
+                }
+            });
         deleted.await?.ok_or_else(|| {
             Diagnostic::new(
                 Code::TimedOut,

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::tagging::{self, Tags};
 use super::{BUCKET, Doing, FUNCTION, LOG_GROUP, ROLE, SIGNALING_CHANNEL, STAGE, WEBSOCKET_API};
 use crate::aws::failure::{AwsFailure, FailureClass};
+use crate::aws::retry::Look;
 use crate::config::Tagging;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation, all_pages};
@@ -66,7 +67,7 @@ impl SignalingChannel {
 
     async fn settle(&self, context: &Context) -> Result<(), Diagnostic> {
         let name = context.names.signaling_channel();
-        let settled = context.until("the signalling channel is being set up", SETTLE_DEADLINE, || async {
+        let settled = context.until(Look::Call, "the signalling channel is being set up", SETTLE_DEADLINE, || async {
             let channel = self.found(context).await?;
             Ok(channel.filter(|channel| channel.channel_status() == Some(&Status::Active)))
         });
@@ -84,7 +85,7 @@ impl SignalingChannel {
     /// Deletion goes on after the answer, and holds the name (AWS-FACTS H).
     async fn gone(&self, context: &Context) -> Result<(), Diagnostic> {
         let name = context.names.signaling_channel();
-        let gone = context.until("the signalling channel is being deleted", SETTLE_DEADLINE, || async {
+        let gone = context.until(Look::Call, "the signalling channel is being deleted", SETTLE_DEADLINE, || async {
             Ok(self.found(context).await?.is_none().then_some(()))
         });
         gone.await?.ok_or_else(|| {

@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 use super::superseded::{self, DESCRIPTION_PREFIX, Parts, Superseded, deployments, fingerprint_of};
 use super::tagging::{self, Tags};
 use super::{Doing, FUNCTION, PERMISSION, ROLE_POLICY, ROUTE, STAGE, WEBSOCKET_API, websocket_api};
+use crate::aws::retry::Look;
 use crate::config::{Tagging, Throttling};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation};
@@ -100,7 +101,7 @@ impl Stage {
 
     async fn await_deployed(&self, context: &Context, api: &ApiId, deployment: &str) -> Result<(), Diagnostic> {
         let settled = context
-            .until("the deployment is pending", DEPLOYMENT_DEADLINE, || async {
+            .until(Look::GatewayCall, "the deployment is pending", DEPLOYMENT_DEADLINE, || async {
                 let answer = context
                     .call(Operation::repeatable("apigateway", "GetDeployment"), || {
                         context

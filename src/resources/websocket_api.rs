@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::tagging::{self, Tags};
 use super::{Doing, WEBSOCKET_API};
 use crate::aws::failure::FailureClass;
+use crate::aws::retry::Look;
 use crate::config::Tagging;
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Context, Known, Operation, SHOWN, all_pages};
@@ -135,7 +136,7 @@ async fn keep_one(context: &Context, created: ApiId) -> Result<ApiId, Diagnostic
 
 /// Our APIs, once they are shown with the new one.
 async fn once_listed(context: &Context, created: &ApiId) -> Result<Vec<Api>, Diagnostic> {
-    let listed = context.until("the new API is not listed yet", SHOWN, || async {
+    let listed = context.until(Look::GatewayCall, "the new API is not listed yet", SHOWN, || async {
         let apis = owned(context).await?;
         Ok(apis.iter().any(|api| id(api).as_ref() == Some(created)).then_some(apis))
     });
