@@ -1,5 +1,7 @@
 //! How long each part of a run took: bars for people (`--timings`) and a trace for Perfetto (`--trace`).
 
+use std::fs::File;
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -38,12 +40,29 @@ pub(super) struct Wait {
     pub(super) reason: String,
 }
 
+/// The file of a trace, made when the run begins: nobody wants to hear of a wrong path only when all is done.
+#[derive(Debug)]
+struct Trace {
+    path: PathBuf,
+    file: File,
+}
+
+impl Trace {
+    fn create(path: &PathBuf, printer: &Printer) -> Option<Self> {
+        let lost = |error| {
+            printer.err(&format!("warning: the trace {} cannot be written: {error}", path.display()));
+            printer.err("  the run goes on without it");
+        };
+        File::create(path).map_err(lost).ok().map(|file| Self { path: path.clone(), file })
+    }
+}
+
 /// The view.
 #[derive(Debug)]
 pub(super) struct Timeline {
     printer: Printer,
     shows: bool,
-    file: Option<PathBuf>,
+    trace: Option<Trace>,
     began: Instant,
     spans: Vec<Span>,
 }
@@ -54,7 +73,7 @@ impl Timeline {
         (shows || file.is_some()).then(|| Self {
             printer: printer.clone(),
             shows,
-            file: file.cloned(),
+            trace: file.and_then(|path| Trace::create(path, printer)),
             began: Instant::now(),
             spans: Vec::new(),
         })
@@ -98,13 +117,13 @@ impl Timeline {
         }
     }
 
-    fn tell(&self) {
+    fn tell(&mut self) {
         if self.shows {
             bars(&self.spans).iter().for_each(|line| self.printer.err(line));
         }
-        let Some(file) = &self.file else { return };
-        if let Err(error) = std::fs::write(file, trace::trace(&self.spans).to_string()) {
-            self.printer.err(&format!("warning: the trace {} could not be written: {error}", file.display()));
+        let Some(Trace { path, file }) = &mut self.trace else { return };
+        if let Err(error) = file.write_all(trace::trace(&self.spans).to_string().as_bytes()) {
+            self.printer.err(&format!("warning: the trace {} could not be written: {error}", path.display()));
         }
     }
 }

@@ -86,6 +86,23 @@ fn every_command_has_a_manual_page() {
 }
 
 #[test]
+fn a_trace_that_cannot_be_written_is_said_before_anything_is_done() {
+    let directory = tempfile::tempdir().unwrap();
+    let traced = |name: &str| {
+        let file = directory.path().join(name);
+        (Program::new(&["cost", "--trace", file.to_str().unwrap()]).run(), file)
+    };
+    let (ran, file) = traced("missing/trace.json");
+    assert_eq!(ran.code, Some(0), "{ran}");
+    let warning = format!("warning: the trace {} cannot be written: ", file.display());
+    assert!(ran.stderr.starts_with(&warning) && ran.stderr.contains("the run goes on without it"), "{ran}");
+    let (ran, file) = traced("trace.json");
+    assert_eq!((ran.code, ran.stderr.contains("warning")), (Some(0), false), "{ran}");
+    let trace: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+    assert!(!trace["traceEvents"].as_array().unwrap().is_empty(), "{trace}");
+}
+
+#[test]
 fn a_mistyped_command_is_refused_with_a_suggestion() {
     snapshot!("unknown-command", Program::new(&["teradown"]).run());
 }
