@@ -33,7 +33,7 @@ pub use stage_name::StageName;
 pub use tags::UserTag;
 pub(crate) use tags::{DEPLOYED_AT_TAG, DEPLOYED_BY_TAG, EXPIRY_TAG, Memory, OWNER_TAG, VERSION_TAG, is_legal_in_tags};
 pub(crate) use territory::Territory;
-pub(crate) use wildcard::wildcard_match;
+pub(crate) use wildcard::{wildcard_match, wildcard_match_of_action};
 
 /// How the names of everything of ours begin.
 const PREFIX: &str = "webrtc-aws-";

@@ -190,7 +190,7 @@ async fn run(world: &Arc<World>, call: &Call, operation: Operation) -> Result<An
     delay(latency).await;
     let record = |status| {
         let Operation { name, is_write } = operation;
-        world.calls().push(CallRecord { service: call.service, operation: name, is_write, status });
+        world.record(CallRecord { service: call.service, operation: name, is_write, status });
     };
     let report = |fault: &Fault| world.faults.report(call.service, operation, fault.clone());
     let result = match fault {

@@ -11,7 +11,7 @@
 //! | an inline policy counts only after a while | `policy_propagation` | A6 |
 //! | IAM shows what was before the last writes | `iam_lag` | D |
 //! | S3 shows a bucket and its settings as before the last writes | `bucket_lag` | E1 |
-//! | GetApis, GetApi and GetTags show what was before the last writes | `api_lag` | B4 |
+//! | GetApis, GetApi and GetTags show what was before the last writes | `api_lag` | inferred |
 //! | an unblocked bucket refuses public policies a while longer | `public_access_block_propagation` | E1 |
 //! | a deleted bucket's name stays taken: OperationAborted | `bucket_name_release` | E3 |
 //! | us-east-1 answers 200 to making one's own bucket again, others 409 | the region | E3 |
@@ -65,7 +65,7 @@ pub struct Manners {
     pub iam_lag: Duration,
     /// How old what S3 shows of buckets and their settings may be; objects are never old. Zero: never (AWS-FACTS E1).
     pub bucket_lag: Duration,
-    /// How old what API Gateway shows of APIs and their tags may be; zero: never (AWS-FACTS B4).
+    /// How old what API Gateway shows of APIs and their tags may be; zero: never. No source says that it is old, and none that it is not.
     pub api_lag: Duration,
     /// From PutPublicAccessBlock until a public policy is accepted; zero: at once (AWS-FACTS E1).
     pub public_access_block_propagation: Duration,

@@ -1,4 +1,4 @@
-//! A store whose writes take time to reach everybody who reads (AWS-FACTS B4, D, E1).
+//! A store whose writes take time to reach everybody who reads (AWS-FACTS D, E1).
 
 use std::collections::VecDeque;
 use std::ops::{Deref, DerefMut};

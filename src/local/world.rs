@@ -16,6 +16,9 @@ use super::rates::Rates;
 use super::replicated::Replicated;
 use super::{apigateway, faults, gateway, iam, kinesis_video, lambda, logs, s3, secrets};
 
+/// So many calls are kept on record; then the older half goes, so that a local AWS can run for days.
+const MOST_CALLS: usize = 100_000;
+
 /// What runs when a function is invoked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Functions {
@@ -138,7 +141,16 @@ impl World {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The answered calls so far, oldest first.
+    /// Keeps a call on record.
+    pub(crate) fn record(&self, call: CallRecord) {
+        let mut calls = self.calls();
+        if calls.len() >= MOST_CALLS {
+            calls.drain(..MOST_CALLS / 2);
+        }
+        calls.push(call);
+    }
+
+    /// The answered calls so far, oldest first; of very many the last ones.
     pub(crate) fn calls(&self) -> MutexGuard<'_, Vec<CallRecord>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,6 +1,7 @@
 //! Deployments: what freezes the API's routes for a stage to serve.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use http::StatusCode;
 use serde::Deserialize;
@@ -41,7 +42,7 @@ pub(super) fn create(
             created_date: now_text(),
             description: input.description.filter(|text| !text.is_empty()),
         },
-        snapshot: freeze(api),
+        snapshot: Arc::new(freeze(api)),
         deployed_at: now + manners.deployment_pending,
     };
     let id = deployment.record.deployment_id.clone();

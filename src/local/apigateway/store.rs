@@ -1,8 +1,9 @@
 //! What API Gateway holds: APIs with their parts, and what each deployment froze.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use tokio::time::Instant;
 
 use super::error::Error;
@@ -98,7 +99,9 @@ pub(super) struct RouteResponse {
 pub(super) struct Deployment {
     #[serde(flatten)]
     pub(super) record: DeploymentRecord,
-    pub(super) snapshot: Snapshot,
+    /// Looked up for each message.
+    #[serde(serialize_with = "shared")]
+    pub(super) snapshot: Arc<Snapshot>,
     /// When `PENDING` becomes `DEPLOYED`.
     #[serde(skip)]
     pub(super) deployed_at: Instant,
@@ -179,7 +182,7 @@ pub(crate) enum NotServed {
 /// What the data plane sees of a stage.
 #[derive(Clone, Debug)]
 pub(crate) struct ServedStage {
-    pub(crate) snapshot: Snapshot,
+    pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) variables: BTreeMap<String, String>,
     /// Why new connections are refused, although those that are there are served.
     closed: Option<NotServed>,
@@ -193,7 +196,7 @@ impl ServedStage {
             endpoint_disabled: false,
             routes,
         };
-        Self { snapshot, variables: BTreeMap::new(), closed: None }
+        Self { snapshot: Arc::new(snapshot), variables: BTreeMap::new(), closed: None }
     }
 
     pub(crate) fn admits_connections(&self) -> Result<(), NotServed> {
@@ -221,7 +224,7 @@ impl Store {
         }
         let connect = stage.route_settings.get("$connect").unwrap_or(&stage.default_route_settings);
         Ok(ServedStage {
-            snapshot: deployment.snapshot.clone(),
+            snapshot: Arc::clone(&deployment.snapshot),
             variables: stage.stage_variables.clone(),
             closed: if now < stage.open_at {
                 Some(NotServed::Forbidden)
@@ -230,6 +233,10 @@ impl Store {
             },
         })
     }
+}
+
+fn shared<S: Serializer>(snapshot: &Arc<Snapshot>, serializer: S) -> Result<S::Ok, S::Error> {
+    Snapshot::serialize(snapshot, serializer)
 }
 
 impl RouteSettings {

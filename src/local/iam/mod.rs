@@ -77,8 +77,8 @@ pub(crate) fn is_allowed(
     let iam = state.iam.seen(world.now(), world.options.manners.policy_propagation);
     let Some(role) = iam.role(role_name) else { return Decision::ImplicitDeny };
     let (given, limit) = iam.documents(role);
-    match policy::evaluate(&given.iter().collect::<Vec<_>>(), action, resource) {
-        Decision::Allowed => limit.map_or(Decision::Allowed, |limit| policy::evaluate(&[&limit], action, resource)),
+    match policy::evaluate(&given, action, resource) {
+        Decision::Allowed => limit.map_or(Decision::Allowed, |limit| policy::evaluate(&[limit], action, resource)),
         refused => refused,
     }
 }

@@ -25,10 +25,10 @@ impl Store {
     }
 
     /// The policies that give a role rights, and the boundary that limits them, as far as their documents are known.
-    pub(super) fn documents(&self, role: &Role) -> (Vec<Value>, Option<Value>) {
+    pub(super) fn documents<'a>(&'a self, role: &'a Role) -> (Vec<&'a Value>, Option<&'a Value>) {
         let managed = role.attached_policies.values().filter_map(|arn| self.managed_policies.get(arn));
-        let given = role.inline_policies.values().chain(managed).cloned().collect();
-        let limit = role.permissions_boundary.as_ref().and_then(|arn| self.managed_policies.get(arn)).cloned();
+        let given = role.inline_policies.values().chain(managed).collect();
+        let limit = role.permissions_boundary.as_ref().and_then(|arn| self.managed_policies.get(arn));
         (given, limit)
     }
 

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::super::answer::AwsError;
 use super::condition::{self, Context};
-pub(crate) use crate::naming::wildcard_match;
+pub(crate) use crate::naming::{wildcard_match, wildcard_match_of_action};
 
 /// What policies say about one action on one resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,9 +91,7 @@ pub(crate) fn names_everyone(statement: &Value) -> bool {
 }
 
 fn statement_covers(statement: &Value, action: &str, resource: &str, context: Option<&Context>) -> Coverage {
-    let action = action.to_ascii_lowercase();
-    let actions =
-        element(statement, "Action", "NotAction", |pattern| wildcard_match(&pattern.to_ascii_lowercase(), &action));
+    let actions = element(statement, "Action", "NotAction", |pattern| wildcard_match_of_action(pattern, action));
     let resources = element(statement, "Resource", "NotResource", |pattern| wildcard_match(pattern, resource));
     match (actions, resources) {
         (Coverage::No, _) | (_, Coverage::No) => Coverage::No,

@@ -78,10 +78,7 @@ fn documents(world: &World, state: &State, source: &str) -> Result<Documents, Aw
     match state.iam.role(name).filter(|role| role.arn == source) {
         Some(role) => {
             let (given, limit) = state.iam.documents(role);
-            Ok((
-                Some(given.into_iter().map(|document| document.to_owned()).collect()),
-                limit.map(|limit| limit.to_owned()),
-            ))
+            Ok((Some(given.into_iter().cloned().collect()), limit.cloned()))
         }
         None => Err(AwsError::new(StatusCode::NOT_FOUND, "NoSuchEntity", format!("{source} cannot be found."))),
     }

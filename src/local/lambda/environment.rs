@@ -18,9 +18,6 @@ use crate::local::call::Principal;
 use crate::local::iam;
 use crate::local::world::World;
 
-/// How old a report on memory may be: reading it takes the kernel as long as the relay needs for a message.
-const MEMORY_AGE: Duration = Duration::from_secs(1);
-
 /// What an environment is started from.
 #[derive(Clone, Debug)]
 pub(super) struct Launch {
@@ -63,8 +60,6 @@ pub(super) struct Environment {
     pub(super) init: Option<Duration>,
     runtime: RuntimeApi,
     process: Process,
-    /// The most memory that it held, and when that was read.
-    memory: Option<(Instant, u64)>,
     /// Followers of the process's output.
     _followers: JoinSet<()>,
     /// The unpacked package: shared by all environments of one code, gone with the last of them.
@@ -104,7 +99,6 @@ impl Environment {
             init: None,
             runtime,
             process,
-            memory: None,
             _followers: followers,
             _task_root: task_root,
             _alive: alive,
@@ -118,7 +112,7 @@ impl Environment {
             Ok(Err(failure)) => failure,
             Err(_) => Failure::new("Sandbox.Timedout", "The init phase timed out."),
         };
-        environment.log.platform(&Platform::InitReport { duration: began.elapsed(), kind: &failure.kind });
+        environment.log.platform(&[Platform::InitReport { duration: began.elapsed(), kind: &failure.kind }]);
         Err(failure)
     }
 
@@ -146,12 +140,9 @@ impl Environment {
         self.process.is_running()
     }
 
-    /// The most memory that the process held, in MB, as of [`MEMORY_AGE`] ago at most.
-    pub(super) fn peak_memory(&mut self) -> Option<u64> {
-        if self.memory.is_none_or(|(read, _)| read.elapsed() >= MEMORY_AGE) {
-            self.memory = self.process.peak_memory().map(|most| (Instant::now(), most));
-        }
-        self.memory.map(|(_, most)| most)
+    /// The most memory that the process held, in MB.
+    pub(super) fn peak_memory(&self) -> Option<u64> {
+        self.process.peak_memory()
     }
 
     /// Hands an event over. False if the process ended before it took the event: nobody has seen it then.

@@ -200,36 +200,35 @@ async fn run(
     let request_id = request_id.as_str();
     let limit = Duration::from_secs(launch.version.timeout);
     let began = Instant::now();
-    environment.log.platform(&Platform::Start { request_id });
+    environment.log.platform(&[Platform::Start { request_id }]);
     let outcome = tokio::select! {
         biased;
         () = world.environments.stopped.cancelled() => return,
         outcome = timeout(limit, environment.outcome()) => outcome,
     };
     let duration = began.elapsed();
-    let peak_memory = environment.peak_memory();
     let log = &environment.log;
     let (result, is_good) = match outcome {
         Ok(Outcome::Response(payload)) => (Ok(payload), true),
         Ok(Outcome::Error(failure)) => (Err(failure), true),
         Ok(Outcome::Exited(exit)) => {
-            log.platform(&Platform::Fault { request_id, text: &exit });
+            log.platform(&[Platform::Fault { request_id, text: &exit }]);
             (Err(Failure::new("Runtime.ExitError", &format!("RequestId: {request_id} Error: {exit}"))), false)
         }
         Err(_) => {
             let text = format!("Task timed out after {:.2} seconds", limit.as_secs_f64());
-            log.platform(&Platform::Fault { request_id, text: &text });
+            log.platform(&[Platform::Fault { request_id, text: &text }]);
             (Err(Failure::new("Sandbox.Timedout", &format!("RequestId: {request_id} Error: {text}"))), false)
         }
     };
-    log.platform(&Platform::End { request_id });
-    log.platform(&Platform::Report {
+    let report = Platform::Report {
         request_id,
         duration,
         init: environment.init.take(),
         memory_size: launch.version.memory_size,
-        peak_memory,
-    });
+        peak_memory: environment.peak_memory(),
+    };
+    log.platform(&[Platform::End { request_id }, report]);
     // Given back before the caller hears of it, so that the caller's next event finds the environment warm.
     if is_good && is_current(&world, &launch) {
         world.environments.put(&launch.name, environment);

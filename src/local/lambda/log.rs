@@ -57,16 +57,17 @@ impl Log {
         Self { world, principal, group: version.logging.log_group.clone(), stream, format: version.logging.log_format }
     }
 
-    pub(super) fn write(&self, line: String) {
+    fn write(&self, lines: &[String]) {
         // Lambda does not tell the function that its lines were refused either.
-        let _ = logs::put_events(&self.world, &self.principal, &self.group, &self.stream, &[line]);
+        let _ = logs::put_events(&self.world, &self.principal, &self.group, &self.stream, lines);
     }
 
-    pub(super) fn platform(&self, event: &Platform<'_>) {
-        self.write(match self.format {
+    pub(super) fn platform(&self, events: &[Platform<'_>]) {
+        let line = |event: &Platform<'_>| match self.format {
             LogFormat::Text => event.text(),
             LogFormat::Json => event.json(),
-        });
+        };
+        self.write(&events.iter().map(line).collect::<Vec<_>>());
     }
 
     /// Copies a pipe of the process, line by line, until it closes.
@@ -80,7 +81,7 @@ impl Log {
                     let text = String::from_utf8_lossy(&line);
                     let text = text.trim_end_matches(['\n', '\r']);
                     if !text.is_empty() {
-                        self.write(text.to_owned());
+                        self.write(&[text.to_owned()]);
                     }
                 }
             }

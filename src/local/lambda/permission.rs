@@ -9,7 +9,7 @@ use super::store::{Function, Name, Store};
 use super::{new_revision, parse};
 use crate::local::answer::{self, Answer};
 use crate::local::call::Call;
-use crate::local::iam::policy::wildcard_match;
+use crate::local::iam::policy::{wildcard_match, wildcard_match_of_action};
 
 const LONGEST_POLICY: usize = 20 * 1024;
 
@@ -126,7 +126,7 @@ fn admits(statement: &Value, function_arn: &str, source_arn: &str, account: &str
     let names_service = principal == "*" || principal["Service"] == "apigateway.amazonaws.com";
     let action = statement["Action"].as_str().unwrap_or_default();
     names_service
-        && wildcard_match(&action.to_ascii_lowercase(), "lambda:invokefunction")
+        && wildcard_match_of_action(action, "lambda:InvokeFunction")
         && statement["Resource"] == function_arn
         && conditions_hold(&statement["Condition"], source_arn, account)
 }
