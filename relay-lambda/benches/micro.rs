@@ -10,8 +10,9 @@ use relay_lambda::{Rehearsed, Relay};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
-/// As long as what a browser offers for a call with sound and picture.
+/// What a browser offers for a call with sound and picture is so long, and consists of lines whose ends must be escaped, twice.
 const OFFER: usize = 6_000;
+const LINE: &str = "a=rtpmap:96 VP8/90000\r\n";
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
@@ -52,11 +53,12 @@ fn main() -> Outcome {
     let mut criterion = Criterion::default().configure_from_args();
     let relay = relay()?;
     let question = event("")?;
-    let offer = json!({ "connectionId": "V-M0CclhjoECETA=", "message": { "type": "offer", "sdp": "v".repeat(OFFER) } });
+    let description = LINE.repeat(OFFER / LINE.len());
+    let offer = json!({ "connectionId": "V-M0CclhjoECETA=", "message": { "type": "offer", "sdp": description } });
     let offer = event(&offer.to_string())?;
     let time = SystemTime::now();
-    if !matches!(relay.rehearse(&question, time), Some(Rehearsed::Answer(_)))
-        || !matches!(relay.rehearse(&offer, time), Some(Rehearsed::Post(_)))
+    if !matches!(relay.rehearse(&question, time)?, Rehearsed::Answer(_))
+        || !matches!(relay.rehearse(&offer, time)?, Rehearsed::Post(_))
     {
         return Err("the relay takes the events for something else".into());
     }

@@ -62,29 +62,7 @@ impl Relay {
         let admission = Admission::new(settings.admission, &aws);
         Ok(Self { connections: Connections::new(settings.endpoint, aws), turn, admission })
     }
-}
 
-/// Serves events until Lambda ends the process: all that the relay's program does.
-///
-/// Its settings are the variables of the function's environment. One that is missing or wrong, or a Runtime API that fails, ends it
-/// with a failure, and a line in the log that says why.
-pub async fn run() -> ExitCode {
-    let relay = match Relay::from_variables(|name| std::env::var(name).ok()) {
-        Ok(relay) => relay,
-        Err(error) => return fail(&error.to_string()),
-    };
-    let relay = &relay;
-    let served = lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
-        Ok::<_, Infallible>(relay.handle(&event).await)
-    }))
-    .await;
-    match served {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&format!("the Lambda Runtime API failed: {error}")),
-    }
-}
-
-impl Relay {
     async fn handle(&self, event: &LambdaEvent<Box<RawValue>>) -> ProxyResponse {
         let started = Instant::now();
         let request_id = &event.context.request_id;
@@ -127,6 +105,26 @@ impl Relay {
         };
         let line = LogLine::answered(request_id, &answer);
         (ProxyResponse::answer(&answer), shortage.iter().fold(line, LogLine::because))
+    }
+}
+
+/// Serves events until Lambda ends the process: all that the relay's program does.
+///
+/// Its settings are the variables of the function's environment. One that is missing or wrong, or a Runtime API that fails, ends it
+/// with a failure, and a line in the log that says why.
+pub async fn run() -> ExitCode {
+    let relay = match Relay::from_variables(|name| std::env::var(name).ok()) {
+        Ok(relay) => relay,
+        Err(error) => return fail(&error.to_string()),
+    };
+    let relay = &relay;
+    let served = lambda_runtime::run(service_fn(move |event: LambdaEvent<Box<RawValue>>| async move {
+        Ok::<_, Infallible>(relay.handle(&event).await)
+    }))
+    .await;
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&format!("the Lambda Runtime API failed: {error}")),
     }
 }
 

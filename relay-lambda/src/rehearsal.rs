@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::{
     Relay,
+    aws::BoxError,
     event::Incoming,
     relay::{self, Next, ProxyResponse},
 };
@@ -20,18 +21,20 @@ pub enum Rehearsed {
     Answer(String),
     /// The request that would carry the message, signed.
     Post(Box<Request<Full<Bytes>>>),
+    /// Neither: the event asks for nothing, or for what only others can say.
+    Nothing,
 }
 
 impl Relay {
-    /// Reads an event, decides, and makes the answer or the request that it asks for, without sending anything. None for an event
-    /// that asks for neither, or for something that only others can say.
-    pub fn rehearse(&self, event: &RawValue, time: SystemTime) -> Option<Rehearsed> {
-        match relay::decide(Incoming::from_event(event)) {
-            Next::Answer(answer) => serde_json::to_string(&ProxyResponse::answer(&answer)).ok().map(Rehearsed::Answer),
-            Next::Post(post) => {
-                self.connections.signed(&post.to, &post.frame, time).ok().map(Box::new).map(Rehearsed::Post)
-            }
-            Next::Acknowledge | Next::IceServers(_) | Next::Admit(_) => None,
-        }
+    /// Reads an event, decides, and makes the answer or the request that it asks for, without sending anything.
+    ///
+    /// # Errors
+    /// When the request cannot be made, or not be signed.
+    pub fn rehearse(&self, event: &RawValue, time: SystemTime) -> Result<Rehearsed, BoxError> {
+        Ok(match relay::decide(Incoming::from_event(event)) {
+            Next::Answer(answer) => Rehearsed::Answer(serde_json::to_string(&ProxyResponse::answer(&answer))?),
+            Next::Post(post) => Rehearsed::Post(Box::new(self.connections.signed(&post.to, &post.frame, time)?)),
+            Next::Acknowledge | Next::IceServers(_) | Next::Admit(_) => Rehearsed::Nothing,
+        })
     }
 }

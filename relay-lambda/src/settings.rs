@@ -99,14 +99,14 @@ pub enum SettingsError {
     /// A variable is not there, or empty.
     #[error("the environment variable {0} is not set; the relay runs inside AWS Lambda, deployed by `webrtc-aws up`")]
     Missing(&'static str),
-    /// A variable is no such thing.
+    /// A variable holds something that the relay cannot use.
     #[error("{variable} is \"{value}\": {problem}")]
     Invalid {
         /// Its name.
         variable: &'static str,
         /// What it holds.
         value: String,
-        /// What it should be.
+        /// What is wrong with that.
         problem: &'static str,
     },
     /// The cipher suites and versions of TLS do not fit together.
