@@ -1,16 +1,24 @@
-//! The machine itself: how often it stands still, and what of its processors' time it was given.
+//! The machine itself: how often it stands still, what of its processors' time it was given, and who took how much of that.
 //!
 //! One that shares its processors with others stops now and then, whatever runs on it. Nothing that is measured on it can be quicker
 //! than that.
 
+use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tokio::process::{Child, Command};
+
 use crate::Outcome;
+use crate::kernel::Process;
 
 /// Whoever only looks at the clock sees it move on by less than this, unless its processor was taken away.
 const GAP: Duration = Duration::from_micros(500);
 const LOOKED_FOR: Duration = Duration::from_secs(3);
+
+fn processors() -> Outcome<u32> {
+    Ok(u32::try_from(thread::available_parallelism()?.get())?)
+}
 
 /// The moments in which a processor did nothing for who wanted it.
 pub(crate) struct Standstill {
@@ -20,25 +28,34 @@ pub(crate) struct Standstill {
 
 impl Standstill {
     /// Watches all processors at once. Nothing else should run.
-    pub(crate) fn watch() -> Outcome<Self> {
-        let processors = thread::available_parallelism()?.get();
+    pub(crate) async fn watch() -> Outcome<Self> {
+        tokio::task::spawn_blocking(Self::watched).await?
+    }
+
+    fn watched() -> Outcome<Self> {
+        let processors = processors()?;
         let watchers: Vec<_> = (0..processors).map(|_| thread::spawn(gaps)).collect();
         let mut gaps = Vec::new();
         for watcher in watchers {
             gaps.extend(watcher.join().map_err(|_| "a watcher ended early")?);
         }
-        Ok(Self { gaps, watched: LOOKED_FOR * u32::try_from(processors)? })
+        Ok(Self { gaps, watched: LOOKED_FOR * processors })
     }
 
-    pub(crate) fn told(&self) -> String {
-        let lost: Duration = self.gaps.iter().sum();
+    /// What it means for the slowest of what must not take longer than this.
+    pub(crate) fn told_of(&self, limit: Duration) -> String {
+        let seconds = self.watched.as_secs_f64();
         let longest = self.gaps.iter().max().copied().unwrap_or_default();
+        // What begins within a gap, earlier than `limit` before its end, cannot be done in time.
+        let late: Duration = self.gaps.iter().map(|gap| gap.saturating_sub(limit)).sum();
         format!(
             "This machine, with nothing to do but to look at the clock: stood still {:.0} times a second and processor for more than \
-             0.5 ms, {:.1} ms at most, {:.1} % of the time.",
-            self.gaps.len() as f64 / self.watched.as_secs_f64(),
+             {:.1} ms, {:.1} ms at most. In {:.2} % of the time whatever begins cannot be done within {} ms for that alone.",
+            self.gaps.len() as f64 / seconds,
+            GAP.as_secs_f64() * 1e3,
             longest.as_secs_f64() * 1e3,
-            lost.as_secs_f64() / self.watched.as_secs_f64() * 100.0,
+            late.as_secs_f64() / seconds * 100.0,
+            limit.as_millis(),
         )
     }
 }
@@ -54,6 +71,21 @@ fn gaps() -> Vec<Duration> {
         last = now;
     }
     gaps
+}
+
+/// Something that wants every processor and gives way to everybody else, until it is dropped. A processor without anything to do
+/// falls asleep, and a virtual one takes long to wake up.
+pub(crate) struct Wakefulness(#[expect(dead_code, reason = "they end when it is dropped")] Vec<Child>);
+
+impl Wakefulness {
+    pub(crate) fn start() -> Outcome<Self> {
+        let idler = |_| {
+            let mut command = Command::new("chrt");
+            command.args(["--idle", "0", "sh", "-c", "while :; do :; done"]).stdin(Stdio::null()).kill_on_drop(true);
+            command.spawn()
+        };
+        Ok(Self((0..processors()?).map(idler).collect::<Result<_, _>>()?))
+    }
 }
 
 /// What all processors did since the machine started, in ticks.
@@ -90,5 +122,39 @@ impl Ticks {
             share(|it| it.kernel),
             share(|it| it.stolen)
         ))
+    }
+}
+
+/// Milliseconds of processor time that were used so far, by this process, which loads, and by a local AWS with its functions, if that
+/// is another.
+#[derive(Clone, Copy)]
+pub(crate) struct Used {
+    load: f64,
+    local: f64,
+    functions: f64,
+}
+
+impl Used {
+    pub(crate) fn now(local: Option<Process>) -> Outcome<Self> {
+        let load = Process::own().processor_ms()?;
+        let Some(local) = local else { return Ok(Self { load, local: 0.0, functions: 0.0 }) };
+        let functions = local.children()?.into_iter().map(Process::processor_ms).sum::<Outcome<f64>>()?;
+        Ok(Self { load, local: local.processor_ms()?, functions })
+    }
+
+    /// What each of so many messages took since then, and how many of them a second this machine has time for.
+    pub(crate) fn told_since(self, before: Self, messages: usize) -> Outcome<String> {
+        let each = |part: fn(&Self) -> f64| (part(&self) - part(&before)) / messages as f64;
+        let (load, local, functions) = (each(|it| it.load), each(|it| it.local), each(|it| it.functions));
+        let processors = processors()?;
+        let most = f64::from(processors) * 1e3 / (load + local + functions);
+        let parts = if local > 0.0 {
+            format!(
+                "{load:.3} ms of processor time in what loads, {local:.3} in the local AWS, {functions:.3} in its relays"
+            )
+        } else {
+            format!("{load:.3} ms of processor time, what loads included")
+        };
+        Ok(format!("A message took {parts}: {processors} processors have time for {most:.0} a second."))
     }
 }

@@ -1,15 +1,27 @@
 //! The programs that are measured, and a machine to run them on: an empty home, no settings, nothing inherited.
 
 use std::path::PathBuf;
+use std::pin::pin;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
 
 use crate::Outcome;
+use crate::kernel::Process;
+
+/// How often a program's memory is looked at: nobody says afterwards how much it was.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// A command that ran to its end.
+pub(crate) struct Timed {
+    pub(crate) begun: Instant,
+    pub(crate) ended: Instant,
+    pub(crate) most_memory_kb: f64,
+}
 
 /// What `tests/bench` built.
 pub(crate) struct Programs {
@@ -47,13 +59,24 @@ impl Programs {
         command
     }
 
-    /// Runs a command to its end, and says how long that took.
-    pub(crate) async fn timed(&self, home: &TempDir, arguments: &[&str]) -> Outcome<Duration> {
+    /// Runs a command to its end.
+    pub(crate) async fn timed(&self, home: &TempDir, arguments: &[&str]) -> Outcome<Timed> {
         let begun = Instant::now();
-        let output = self.command(home, arguments).output().await?;
-        let taken = begun.elapsed();
+        let child = self.command(home, arguments).spawn()?;
+        let process = Process::of(&child)?;
+        let mut run = pin!(child.wait_with_output());
+        let mut looks = tokio::time::interval(LOOK);
+        let mut most_memory_kb = 0.0;
+        let output = loop {
+            tokio::select! {
+                biased;
+                output = &mut run => break output?,
+                _ = looks.tick() => most_memory_kb = process.most_memory_kb().unwrap_or(most_memory_kb),
+            }
+        };
+        let ended = Instant::now();
         if output.status.success() {
-            return Ok(taken);
+            return Ok(Timed { begun, ended, most_memory_kb });
         }
         Err(format!("webrtc-aws {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr)).into())
     }
@@ -82,7 +105,10 @@ impl Programs {
         while let Some(line) = events.next_line().await? {
             let event: Value = serde_json::from_str(&line)?;
             if let Some(url) = event[name].as_str().or_else(|| event["outputs"][name].as_str()) {
-                return Ok(Started { url: url.to_owned(), process, _events: events });
+                let url = url.to_owned();
+                // A full pipe would fill the program's memory, a closed one end it.
+                tokio::spawn(async move { while let Ok(Some(_)) = events.next_line().await {} });
+                return Ok(Started { url, process });
             }
         }
         Err(format!("webrtc-aws {} ended without a {name}", arguments.join(" ")).into())
@@ -93,21 +119,15 @@ impl Programs {
 pub(crate) struct Started {
     pub(crate) url: String,
     process: Child,
-    /// Held open: a closed pipe would end it.
-    _events: Lines<BufReader<ChildStdout>>,
 }
 
 impl Started {
-    /// Kilobytes of memory that it has in use.
-    pub(crate) fn resident_kb(&self) -> Outcome<f64> {
-        let id = self.process.id().ok_or("it has ended")?;
-        let status = std::fs::read_to_string(format!("/proc/{id}/status"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
-        Ok(line.trim().trim_end_matches(" kB").parse()?)
+    pub(crate) fn process(&self) -> Outcome<Process> {
+        Process::of(&self.process)
     }
 }
 
 /// This machine's, as AWS calls it: the relay was built for it.
-fn architecture() -> &'static str {
+pub(crate) fn architecture() -> &'static str {
     if cfg!(target_arch = "aarch64") { "arm64" } else { "x86_64" }
 }

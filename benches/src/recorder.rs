@@ -29,14 +29,8 @@ pub(crate) const DISTANCE: Duration = Duration::from_millis(40);
 #[derive(Clone)]
 pub(crate) struct Recorded {
     pub(crate) call: Call,
-    begun: Instant,
-    ended: Instant,
-}
-
-impl Recorded {
-    pub(crate) fn begun(&self) -> Instant {
-        self.begun
-    }
+    pub(crate) begun: Instant,
+    pub(crate) ended: Instant,
 }
 
 pub(crate) struct Recorder {

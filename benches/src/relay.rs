@@ -16,10 +16,10 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::Outcome;
 use crate::figure::{Figure, Peer, median};
-use crate::machine::Standstill;
+use crate::machine::Wakefulness;
 use crate::program::Programs;
 use crate::size;
-use moments::{Stage, medians, timelines};
+use moments::{Stage, longest, medians, timelines};
 use sandbox::{Program, Sandbox};
 use trust::Trust;
 
@@ -35,12 +35,20 @@ struct Measured {
     start_ms: f64,
     stages: BTreeMap<Stage, f64>,
     message_ms: f64,
+    /// The same while the processors do not fall asleep.
+    awake_ms: f64,
     processor_ms: f64,
     memory_mb: f64,
     kernel_share: f64,
 }
 
+/// On one thread: what is handed from one to another within the bench would be told as the relays' time.
 pub(crate) async fn measure(programs: &Programs) -> Outcome<Vec<Figure>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    tokio::task::block_in_place(|| runtime.block_on(measured_here(programs)))
+}
+
+async fn measured_here(programs: &Programs) -> Outcome<Vec<Figure>> {
     let Some(node) = &programs.node_relay else {
         return Err("there is no relay for Node.js: run tests/bench".into());
     };
@@ -55,29 +63,30 @@ pub(crate) async fn measure(programs: &Programs) -> Outcome<Vec<Figure>> {
     // Node.js says nothing to the server, and ends the connection.
     refused(Program { authority: None, ..theirs }, &trust.acceptor).await?;
 
-    let standstill = tokio::task::spawn_blocking(Standstill::watch).await??.told();
     let [ours, theirs] = measured([ours, theirs], &trust.acceptor).await?;
     chaos::withstand(Program { command: &copy, authority: None }, &trust.acceptor).await?;
     let figure = |what: &str, value: fn(&Measured) -> f64, unit| {
         Figure::new(what, value(&ours), unit).beside(Peer { name: "Node.js", value: value(&theirs) })
     };
     let share_of = |part: f64, value: fn(&Measured) -> f64| value(&theirs) / part;
+    let starting = format!("{}\n{}", longest(&ours.stages), timelines(&ours.stages, &theirs.stages));
     let waiting = format!(
-        "Of {:.2} ms it computes for {:.2}; of the {:.2} of Node.js, that for {:.2}. The rest is waiting for the bench's own Runtime API and\n\
-         callback URL, and for processors to wake up, four times a message: much the same for both.\n{standstill}",
-        ours.message_ms, ours.processor_ms, theirs.message_ms, theirs.processor_ms,
+        "A processor that waits for a message falls asleep, and has to wake up four times a message. Kept awake by something that gives way\n\
+         to everything else, a message takes {:.2} ms, and {:.2} with Node.js: {:.2} of it.",
+        ours.awake_ms,
+        theirs.awake_ms,
+        ours.awake_ms / theirs.awake_ms,
     );
     let kernel = format!(
-        "{:.0} % of its processor time is the kernel's, which sends and receives; of that of Node.js {:.0} %. What is left of {:.2} ms\n\
-         beside that and what `tests/bench micro` shows is TLS and HTTP, twice each.",
+        "{:.0} % of it is the kernel's, which sends and receives; of that of Node.js {:.0} %. `tests/bench micro` shows what of the rest is\n\
+         what the relay itself works out.",
         ours.kernel_share * 100.0,
         theirs.kernel_share * 100.0,
-        ours.processor_ms,
     );
     Ok(vec![
         figure("relay: from exec to the first answered message", |it| it.start_ms, "ms")
             .at_most(share_of(40.0, |it| it.start_ms))
-            .limited_by(format!("{}\n{standstill}", timelines(&ours.stages, &theirs.stages))),
+            .limited_by(starting),
         figure("relay: a message, warm, median", |it| it.message_ms, "ms")
             .at_most(share_of(4.0, |it| it.message_ms))
             .limited_by(waiting),
@@ -85,10 +94,7 @@ pub(crate) async fn measure(programs: &Programs) -> Outcome<Vec<Figure>> {
             .at_most(share_of(5.0, |it| it.processor_ms))
             .limited_by(kernel),
         figure("relay: most memory", |it| it.memory_mb, "MB").at_most(5.0),
-        Figure::new("relay: zip", std::fs::metadata(&programs.relay)?.len() as f64 / 1e6, "MB").at_most(1.0).limited_by(format!(
-            "The C library is in it, so that a relay built on any Linux runs on Lambda. Before it is compressed:\n{}",
-            size::told().await?
-        )),
+        size::measure(programs).await?,
     ])
 }
 
@@ -111,13 +117,23 @@ async fn measured(programs: [Program<'_>; 2], acceptor: &TlsAcceptor) -> Outcome
         }
     }
     let mut warm = [Warm::start(programs[0], acceptor).await?, Warm::start(programs[1], acceptor).await?];
+    let [ours, theirs] = in_turns(&mut warm).await?;
+    let wakefulness = Wakefulness::start()?;
+    let [ours_awake, theirs_awake] = in_turns(&mut warm).await?;
+    drop(wakefulness);
+    let ([our_starts, their_starts], [our_relay, their_relay]) = (starts, warm);
+    Ok([our_relay.measured(our_starts, ours, ours_awake)?, their_relay.measured(their_starts, theirs, theirs_awake)?])
+}
+
+/// Has each relay carry its messages, some at a time.
+async fn in_turns(relays: &mut [Warm; 2]) -> Outcome<[Carried; 2]> {
+    let mut carried = [Carried::default(), Carried::default()];
     for _ in 0..MESSAGES / TURN {
-        for relay in &mut warm {
-            relay.turn().await?;
+        for (relay, carried) in relays.iter_mut().zip(&mut carried) {
+            relay.turn(carried).await?;
         }
     }
-    let ([our_starts, their_starts], [ours, theirs]) = (starts, warm);
-    Ok([ours.measured(our_starts)?, theirs.measured(their_starts)?])
+    Ok(carried)
 }
 
 /// Starts of one relay.
@@ -139,11 +155,16 @@ impl Starts {
     }
 }
 
-/// A relay that has worked for a while, and what its messages took since.
-struct Warm {
-    sandbox: Sandbox,
+/// A relay that has worked for a while.
+struct Warm(Sandbox);
+
+/// What its messages took since.
+#[derive(Default)]
+struct Carried {
+    /// Milliseconds.
     times: Vec<f64>,
     processor_ms: f64,
+    kernel_shares: Vec<f64>,
 }
 
 impl Warm {
@@ -153,32 +174,35 @@ impl Warm {
         for message in 0..MESSAGES / 5 {
             sandbox.relay(message).await?;
         }
-        Ok(Self { sandbox, times: Vec::with_capacity(MESSAGES), processor_ms: 0.0 })
+        Ok(Self(sandbox))
     }
 
-    async fn turn(&mut self) -> Outcome {
-        let before = self.sandbox.processor_ms()?;
+    async fn turn(&mut self, carried: &mut Carried) -> Outcome {
+        let process = self.0.process()?;
+        let (processor_ms, shares) = (process.processor_ms()?, process.shares()?);
         for message in 0..TURN {
             let begun = Instant::now();
-            self.sandbox.relay(message).await?;
-            self.times.push(begun.elapsed().as_secs_f64() * 1e3);
+            self.0.relay(message).await?;
+            carried.times.push(begun.elapsed().as_secs_f64() * 1e3);
         }
-        self.processor_ms += self.sandbox.processor_ms()? - before;
+        carried.processor_ms += process.processor_ms()? - processor_ms;
+        carried.kernel_shares.push(process.shares()?.kernel_since(shares));
         Ok(())
     }
 
-    fn measured(self, starts: Starts) -> Outcome<Measured> {
-        let handshakes = self.sandbox.callback.handshakes();
+    fn measured(self, starts: Starts, carried: Carried, awake: Carried) -> Outcome<Measured> {
+        let handshakes = self.0.callback.handshakes();
         if handshakes != 1 {
             return Err(format!("a relay that was not disturbed agreed upon TLS {handshakes} times").into());
         }
         Ok(Measured {
             start_ms: median(starts.times),
             stages: medians(&starts.stages),
-            processor_ms: self.processor_ms / self.times.len() as f64,
-            message_ms: median(self.times),
-            memory_mb: self.sandbox.most_memory_mb()?,
-            kernel_share: self.sandbox.kernel_share()?,
+            processor_ms: carried.processor_ms / carried.times.len() as f64,
+            message_ms: median(carried.times),
+            awake_ms: median(awake.times),
+            memory_mb: self.0.process()?.most_memory_kb()? / 1e3,
+            kernel_share: median(carried.kernel_shares),
         })
     }
 }

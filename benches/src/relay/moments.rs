@@ -20,7 +20,9 @@ pub(super) enum Stage {
 impl fmt::Display for Stage {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::Asked => "it asks for its first event: the program is loaded, and its parts are made",
+            Self::Asked => {
+                "it asks for its first event: the bench listens, the program is loaded, and its parts are made"
+            }
             Self::Connected => "it has read the event, and connects to the callback URL",
             Self::Agreed => "TLS is agreed upon",
             Self::Posted => "the signed request is there",
@@ -59,6 +61,18 @@ pub(super) fn medians(starts: &[BTreeMap<Stage, f64>]) -> BTreeMap<Stage, f64> {
         times.entry(*stage).or_default().push(*time);
     }
     times.into_iter().map(|(stage, times)| (stage, median(times))).collect()
+}
+
+/// Which stage took longest, and how long.
+pub(super) fn longest(stages: &BTreeMap<Stage, f64>) -> String {
+    let (mut before, mut longest) = (0.0, (0.0, String::new()));
+    for (stage, &time) in stages {
+        if time - before > longest.0 {
+            longest = (time - before, stage.to_string());
+        }
+        before = time;
+    }
+    format!("It takes longest, {:.2} of {before:.2} ms, until {}.", longest.0, longest.1)
 }
 
 /// Two time lines side by side.

@@ -11,6 +11,7 @@ use tokio::process::{Child, Command};
 use tokio_rustls::TlsAcceptor;
 
 use crate::Outcome;
+use crate::kernel::Process;
 use crate::relay::TIME_LIMIT;
 use crate::relay::callback_url::CallbackUrl;
 use crate::relay::moments::Moments;
@@ -104,38 +105,11 @@ impl Sandbox {
     }
 
     fn signal(&self, signal: Signal) -> Outcome {
-        let id = Pid::from_raw(self.id()?.try_into()?).ok_or("no process")?;
+        let id = Pid::from_raw(self.process()?.id().try_into()?).ok_or("no process")?;
         Ok(kill_process(id, signal)?)
     }
 
-    fn id(&self) -> Outcome<u32> {
-        Ok(self.process.id().ok_or("it has ended")?)
-    }
-
-    /// Milliseconds of processor time that it has had, all its threads together.
-    pub(super) fn processor_ms(&self) -> Outcome<f64> {
-        let mut nanoseconds = 0.0;
-        for task in std::fs::read_dir(format!("/proc/{}/task", self.id()?))? {
-            let times = std::fs::read_to_string(task?.path().join("schedstat"))?;
-            nanoseconds += times.split(' ').next().unwrap_or_default().parse::<f64>()?;
-        }
-        Ok(nanoseconds / 1e6)
-    }
-
-    /// The share of its processor time that the kernel took for it, from 0 to 1.
-    pub(super) fn kernel_share(&self) -> Outcome<f64> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.id()?))?;
-        // After the program's name, which may hold anything.
-        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let [user, kernel] = [11, 12].map(|place| fields.get(place).and_then(|ticks| ticks.parse::<f64>().ok()));
-        let (user, kernel) = user.zip(kernel).ok_or_else(|| format!("/proc says {stat}"))?;
-        Ok(kernel / (user + kernel).max(1.0))
-    }
-
-    /// The most memory that it had, in megabytes.
-    pub(super) fn most_memory_mb(&self) -> Outcome<f64> {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()?))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM")?;
-        Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1e3)
+    pub(super) fn process(&self) -> Outcome<Process> {
+        Process::of(&self.process)
     }
 }
