@@ -44,8 +44,10 @@ struct Measured {
 
 /// On one thread: what is handed from one to another within the bench would be told as the relays' time.
 pub(crate) async fn measure(programs: &Programs) -> Outcome<Vec<Figure>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    tokio::task::block_in_place(|| runtime.block_on(measured_here(programs)))
+    tokio::task::block_in_place(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(measured_here(programs))
+    })
 }
 
 async fn measured_here(programs: &Programs) -> Outcome<Vec<Figure>> {

@@ -242,17 +242,19 @@ impl Kind for Bucket {
         let (name, owner) = (self.name(), context.names.account.as_str());
         let s3 = &context.clients.s3;
         let looking = || format!("look at the bucket {name}");
-        // us-east-1 answers 200 to creating a bucket that one owns already: look before creating (AWS-FACTS E3).
-        let head = context
-            .call(Operation::repeatable("s3", "HeadBucket"), || {
+        // us-east-1 answers 200 to creating a bucket that one owns already: look before creating (AWS-FACTS E3). Side by side with
+        // the tags: what is in the bucket waits for both.
+        let (head, tags) = tokio::join!(
+            context.call(Operation::repeatable("s3", "HeadBucket"), || {
                 s3.head_bucket().bucket(&name).expected_bucket_owner(owner).send()
-            })
-            .await;
+            }),
+            self.tags(context),
+        );
         match head {
             Ok(_) => {}
             Err(failure) if failure.class == FailureClass::NotFound => return Ok(Observed::Absent),
             // A HEAD has no body, and S3 says 403 for a stranger's bucket as well as without s3:ListBucket. A GET tells them apart.
-            Err(failure) if failure.class == FailureClass::AccessDenied => match self.tags(context).await {
+            Err(failure) if failure.class == FailureClass::AccessDenied => match tags {
                 Err(second)
                     if second.class == FailureClass::AccessDenied && !second.message.contains("identity-based") =>
                 {
@@ -267,7 +269,7 @@ impl Kind for Bucket {
             Err(failure) => return Err(failure).doing(looking),
         }
         // It may have gone between the two looks, and is then nobody else's.
-        let Some(tags) = self.tags(context).await.doing(looking)? else { return Ok(Observed::Absent) };
+        let Some(tags) = tags.doing(looking)? else { return Ok(Observed::Absent) };
         if let Err(why) = context.ownership(tags.iter().map(|tag| (tag.key(), tag.value()))) {
             return Ok(Observed::Foreign(format!("the bucket {name} {why}")));
         }

@@ -258,7 +258,7 @@ impl PageFiles {
     ) -> Result<Observed<Spec>, Diagnostic> {
         if matches!(foreign, ForeignObjects::Keep | ForeignObjects::Delete) {
             // Nothing is to be left, whatever it is.
-            let (versions, uploads) = (contents.versions().await?, contents.uploads().await?);
+            let (versions, uploads) = tokio::try_join!(contents.versions(), contents.uploads())?;
             if foreign == ForeignObjects::Keep {
                 self.refuse_foreign(contents, &versions).await?;
             }

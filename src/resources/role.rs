@@ -298,9 +298,10 @@ impl Kind for Role {
         // DeleteRole refuses while anything is attached, whoever attached it, and lists show that late (AWS-FACTS D).
         let deleted =
             context.until(Look::Call, "something hangs on the role that IAM does not list yet", SHOWN, || async {
-                leave_instance_profiles(context, &name).await?;
-                let all = attachments(context, &name).await?;
-                detach(context, &name, all).await?;
+                // No write is dropped half-way because a list fails.
+                let (left, all) = tokio::join!(leave_instance_profiles(context, &name), attachments(context, &name));
+                left?;
+                detach(context, &name, all?).await?;
                 let answer = context
                     .call(Operation::repeatable("iam", "DeleteRole"), || {
                         context.clients.iam.delete_role().role_name(&name).send()
