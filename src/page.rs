@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use aws_sdk_s3::primitives::{ByteStream, SdkBody};
 use bytes::Bytes;
 use include_dir::{Dir, include_dir};
 use sha2::{Digest, Sha256};
@@ -15,8 +16,14 @@ use crate::naming::INDEX_DOCUMENT;
 /// The page that comes with this program: `client/`, made lighter when the program is built.
 static BUILT_IN: Dir<'_> = include_dir!("$OUT_DIR/page");
 
-/// Larger files are no page; they would also be held in memory while they are uploaded.
+/// Larger files are no page.
 const LARGEST_FILE: u64 = 100 * 1024 * 1024;
+
+/// What is larger is read while it is uploaded, and not held in memory. What is not goes with its content signed.
+const LARGEST_IN_MEMORY: u64 = 1024 * 1024;
+
+/// So much of it at a time.
+const READ_AT_ONCE: usize = 64 * 1024;
 
 /// S3's longest key, in bytes.
 const LONGEST_KEY: usize = 1_024;
@@ -183,14 +190,31 @@ impl PageFile {
                 "keep large media out of the page's directory and link to it",
             ));
         }
-        let mut hash = Sha256::new();
-        let mut file = std::fs::File::open(path).map_err(unreadable)?;
-        std::io::copy(&mut file, &mut HashWriter(&mut hash)).map_err(unreadable)?;
         Ok(Self {
+            sha256: hash_of(path).map_err(unreadable)?,
             source: Source::File(path.to_owned()),
-            sha256: hex::encode(hash.finalize()),
             content_type: content_type(key),
         })
+    }
+
+    /// What is uploaded, for as many attempts as it takes.
+    pub(crate) async fn body(&self) -> Result<SdkBody, Diagnostic> {
+        let path = match &self.source {
+            Source::File(path) if is_large(path) => path.clone(),
+            _ => return self.read().await.map(SdkBody::from),
+        };
+        let unreadable = |error: std::io::Error| changed(&path, &format!("cannot be read any more: {error}"));
+        let reading = path.clone();
+        let hash = tokio::task::spawn_blocking(move || hash_of(&reading))
+            .await
+            .unwrap_or_else(|_| Err(std::io::ErrorKind::Interrupted.into()));
+        if hash.map_err(unreadable)? != self.sha256 {
+            return Err(changed(&path, "changed while it was being deployed"));
+        }
+        // Should it change from here on, S3 refuses it: it is told the hash, too.
+        let stream = ByteStream::read_from().path(&path).buffer_size(READ_AT_ONCE).build().await;
+        let stream = stream.map_err(|error| unreadable(std::io::Error::other(error)))?;
+        Ok(stream.into_inner())
     }
 
     pub(crate) async fn read(&self) -> Result<Bytes, Diagnostic> {
@@ -198,20 +222,33 @@ impl PageFile {
             Source::Memory(bytes) => return Ok(bytes.clone()),
             Source::File(path) => path,
         };
-        let changed = |what: String| {
-            Diagnostic::new(
-                Code::InvalidClient,
-                format!("{} {what}", path.display()),
-                "run the command again when nothing writes to that directory",
-            )
-        };
         let bytes =
-            tokio::fs::read(path).await.map_err(|error| changed(format!("cannot be read any more: {error}")))?;
+            tokio::fs::read(path).await.map_err(|error| changed(path, &format!("cannot be read any more: {error}")))?;
         if hex::encode(Sha256::digest(&bytes)) != self.sha256 {
-            return Err(changed("changed while it was being deployed".to_owned()));
+            return Err(changed(path, "changed while it was being deployed"));
         }
         Ok(bytes.into())
     }
+}
+
+fn changed(path: &Path, what: &str) -> Diagnostic {
+    Diagnostic::new(
+        Code::InvalidClient,
+        format!("{} {what}", path.display()),
+        "run the command again when nothing writes to that directory",
+    )
+}
+
+/// One that is gone is none; whoever reads it says so.
+fn is_large(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.len() > LARGEST_IN_MEMORY)
+}
+
+/// The content's SHA-256, without holding the content.
+fn hash_of(path: &Path) -> std::io::Result<String> {
+    let mut hash = Sha256::new();
+    std::io::copy(&mut std::fs::File::open(path)?, &mut HashWriter(&mut hash))?;
+    Ok(hex::encode(hash.finalize()))
 }
 
 struct HashWriter<'a>(&'a mut Sha256);

@@ -2,12 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use tempfile::TempDir;
+
 use crate::Outcome;
 use crate::figure::Figure;
 use crate::program::{Programs, Timed};
 use crate::recorder::{DISTANCE, Recorded, Recorder, census, longest_row, timeline};
 
 const ROUNDS: usize = 5;
+const MOST_MEMORY_MB: f64 = 40.0;
+
+/// As many as are uploaded side by side.
+const FILMS: usize = 8;
+const FILM_MB: usize = 30;
 
 /// One run of a command.
 struct Lap {
@@ -111,6 +118,17 @@ fn writes(calls: &[Recorded]) -> BTreeMap<String, usize> {
     counts
 }
 
+/// A page with large files, as a directory.
+fn films(home: &TempDir) -> Outcome<String> {
+    let page = home.path().join("films");
+    std::fs::create_dir(&page)?;
+    std::fs::write(page.join("index.html"), "<!doctype html>")?;
+    for number in 0..FILMS {
+        std::fs::write(page.join(format!("{number}.mp4")), vec![0; FILM_MB * 1_000_000])?;
+    }
+    Ok(page.to_str().ok_or("the directory's path is no text")?.to_owned())
+}
+
 pub(crate) async fn measure(programs: &Programs) -> Outcome<Vec<Figure>> {
     let home = tempfile::tempdir()?;
     let local = programs.started(&home, &["local", "--port", "0", "--manners", "none"], "endpoint").await?;
@@ -134,7 +152,17 @@ pub(crate) async fn measure(programs: &Programs) -> Outcome<Vec<Figure>> {
         removal.push(Lap::new(programs.timed(&home, &teardown).await?, recorder.take())?);
     }
     let most_memory = first.iter().map(|lap| lap.most_memory_mb).fold(0.0, f64::max);
-    let mut figures = vec![Figure::new("up: most memory", most_memory, "MB").at_most(40.0)];
+    let with_films =
+        programs.timed(&home, &[&programs.up_at(&local.url)?[..], &["--client", &films(&home)?]].concat()).await?;
+    let mut figures = vec![
+        Figure::new("up: most memory", most_memory, "MB").at_most(MOST_MEMORY_MB),
+        Figure::new(
+            &format!("up: most memory, with {FILMS} files of {FILM_MB} MB in the page"),
+            with_films.most_memory_kb / 1e3,
+            "MB",
+        )
+        .at_most(MOST_MEMORY_MB),
+    ];
     figures.extend(UP.figures(first)?);
     figures.extend(AGAIN.figures(again)?);
     figures.extend(TEARDOWN.figures(removal)?);

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use aws_sdk_s3::primitives::{ByteStream, SdkBody};
 use aws_sdk_s3::types::ServerSideEncryption;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -28,7 +29,7 @@ const HASH_METADATA: &str = "webrtc-aws-sha256";
 /// How many objects are looked at side by side: a page in one go, with AWS far away.
 const LOOKS_AT_ONCE: usize = 32;
 
-/// How many are written side by side. Each is in memory meanwhile.
+/// How many are written side by side. Each is in memory meanwhile, unless it is large.
 const WRITES_AT_ONCE: usize = 8;
 
 #[derive(Debug)]
@@ -195,7 +196,7 @@ impl PageFiles {
         let Contents { context, bucket, prefix } = contents;
         let key = format!("{prefix}{name}");
         let wanted = ObjectSpec::of(file);
-        let bytes = file.read().await?;
+        let body = file.body().await?;
         let checksum = hex::decode(&file.sha256).map_err(|error| context.mistake("a checksum", &error))?;
         let checksum = BASE64_STANDARD.encode(checksum);
         context
@@ -214,7 +215,7 @@ impl PageFiles {
                     .checksum_sha256(&checksum)
                     .metadata(OWNER_METADATA, context.names.stack.as_str())
                     .metadata(HASH_METADATA, &file.sha256)
-                    .body(bytes.clone().into())
+                    .body(ByteStream::new(body.try_clone().unwrap_or_else(SdkBody::taken)))
                     .send()
             })
             .await

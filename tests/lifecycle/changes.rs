@@ -108,3 +108,21 @@ async fn a_deployment_that_another_stage_serves_is_not_deleted() {
     assert_eq!(preview.deployment_id, Some(live));
     world.assert_settled(&[]).await;
 }
+
+/// It is read while it is uploaded and never held, so it is read anew for another attempt.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_file_arrives_whole_at_a_second_attempt() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    copy_page(directory.path());
+    let up = ["up", "demo", "--client", directory.path().to_str().unwrap()];
+    let stack = Stack::of(&world.machine.succeed(&up).await);
+    let film: String = (0..400_000).map(|line| format!("{line:07}\n")).collect();
+    fs::write(directory.path().join("film.txt"), &film).unwrap();
+    world.account.aws.faults().add("s3:PutObject#1=fail:503:SlowDown".parse().unwrap());
+    world.account.aws.clear_calls();
+    world.machine.succeed(&up).await;
+    assert_eq!(world.writes().iter().filter(|write| **write == "PutObject").count(), 2);
+    assert!(get(&stack.site.replace("index.html", "film.txt")).await == (200, film));
+    world.assert_settled(&up[2..]).await;
+}
