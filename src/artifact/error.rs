@@ -59,6 +59,7 @@ impl ArtifactError {
                  Ubuntu libc6-dev), or {BRING_ONE}"
             ),
             Self::Build { .. } => format!("see the compiler's words above, or {BRING_ONE}"),
+            Self::File { action: "read", .. } => "check the path and its permissions".to_owned(),
             Self::File { .. } => "look at the path, its permissions and the space left on its disk".to_owned(),
             Self::Zip { .. } | Self::NoBootstrap { .. } => {
                 "make it with `webrtc-aws build`, or put the executable at the zip's root and call it bootstrap"

@@ -1,6 +1,7 @@
 //! Zips: ours, the same to the byte whenever the executable is the same, and those that `--relay` brings.
 
 use std::{
+    fs::File,
     io::{Cursor, Read, Write},
     path::Path,
 };
@@ -33,9 +34,13 @@ pub(super) fn pack(path: &Path, target: Target) -> Result<Vec<u8>, ArtifactError
 
 fn read(path: &Path, limit: u64) -> Result<Vec<u8>, ArtifactError> {
     let failed = |source| ArtifactError::File { action: "read", path: path.to_owned(), source };
-    let size = std::fs::metadata(path).map_err(failed)?.len();
-    at_most(limit, size, path)?;
-    std::fs::read(path).map_err(failed)
+    let file = File::open(path).map_err(failed)?;
+    at_most(limit, file.metadata().map_err(failed)?.len(), path)?;
+    let mut bytes = Vec::new();
+    // What says nothing of its size, as a device does, may have no end.
+    file.take(limit + 1).read_to_end(&mut bytes).map_err(failed)?;
+    at_most(limit, bytes.len() as u64, path)?;
+    Ok(bytes)
 }
 
 fn at_most(limit: u64, size: u64, path: &Path) -> Result<(), ArtifactError> {
@@ -180,5 +185,13 @@ pub(super) mod tests {
         assert!(matches!(refusal(&zip_of("bootstrap", 0o644, &valid)), ArtifactError::NotExecutable { .. }));
         let missing = take(Path::new("/nowhere/relay.zip"), TARGET).expect_err("refused");
         assert!(matches!(missing, ArtifactError::File { action: "read", .. }));
+        assert!(!missing.hint().contains("space"), "{}", missing.hint());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_has_no_end_is_not_read_to_its_end() {
+        let error = read(Path::new("/dev/zero"), 1_000).expect_err("refused");
+        assert!(matches!(error, ArtifactError::TooLarge { size: 1_001, limit: 1_000, .. }), "{error}");
     }
 }

@@ -119,6 +119,11 @@ async fn deploy_and_stay(deployment: Deployment, place: &Place, local: LocalAws,
     local.stop().await;
     // Whatever a failed run left was in the local AWS, and went with it.
     ending.problem = ending.problem.map(|problem| problem.leaving(Vec::new()));
+    if let Some(problem) = ending.problem.as_mut().filter(|problem| problem.code == Code::Interrupted) {
+        problem.hint =
+            "nothing is left: the local AWS of this run ended with it; run the same command again to begin anew"
+                .to_owned();
+    }
     ending
 }
 

@@ -1,7 +1,7 @@
 //! How long each part of a run took: bars for people (`--timings`) and a trace for Perfetto (`--trace`).
 
-use std::fs::File;
-use std::io::Write;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -40,7 +40,8 @@ pub(super) struct Wait {
     pub(super) reason: String,
 }
 
-/// The file of a trace, made when the run begins: nobody wants to hear of a wrong path only when all is done.
+/// The file of a trace, opened when the run begins: nobody wants to hear of a wrong path only when all is done. What was in it stays
+/// until then.
 #[derive(Debug)]
 struct Trace {
     path: PathBuf,
@@ -53,7 +54,16 @@ impl Trace {
             printer.err(&format!("warning: the trace {} cannot be written: {error}", path.display()));
             printer.err("  the run goes on without it");
         };
-        File::create(path).map_err(lost).ok().map(|file| Self { path: path.clone(), file })
+        let opened = OpenOptions::new().write(true).create(true).truncate(false).open(path);
+        opened.map_err(lost).ok().map(|file| Self { path: path.clone(), file })
+    }
+
+    fn write(&mut self, spans: &[Span]) -> io::Result<()> {
+        // Only a file has an end: a pipe takes what it gets.
+        if self.file.metadata()?.is_file() {
+            self.file.set_len(0)?;
+        }
+        self.file.write_all(trace::trace(spans).to_string().as_bytes())
     }
 }
 
@@ -121,9 +131,9 @@ impl Timeline {
         if self.shows {
             bars(&self.spans).iter().for_each(|line| self.printer.err(line));
         }
-        let Some(Trace { path, file }) = &mut self.trace else { return };
-        if let Err(error) = file.write_all(trace::trace(&self.spans).to_string().as_bytes()) {
-            self.printer.err(&format!("warning: the trace {} could not be written: {error}", path.display()));
+        let Some(trace) = &mut self.trace else { return };
+        if let Err(error) = trace.write(&self.spans) {
+            self.printer.err(&format!("warning: the trace {} could not be written: {error}", trace.path.display()));
         }
     }
 }

@@ -96,6 +96,11 @@ fn a_trace_that_cannot_be_written_is_said_before_anything_is_done() {
     assert_eq!(ran.code, Some(0), "{ran}");
     let warning = format!("warning: the trace {} cannot be written: ", file.display());
     assert!(ran.stderr.starts_with(&warning) && ran.stderr.contains("the run goes on without it"), "{ran}");
+    std::fs::write(
+        directory.path().join("trace.json"),
+        "what was there before, and is longer than a trace".repeat(100),
+    )
+    .unwrap();
     let (ran, file) = traced("trace.json");
     assert_eq!((ran.code, ran.stderr.contains("warning")), (Some(0), false), "{ran}");
     let trace: serde_json::Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();

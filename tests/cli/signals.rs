@@ -62,3 +62,19 @@ fn a_run_that_waits_for_the_account_can_be_interrupted() {
     assert_eq!(last.unwrap()["problem"]["code"], "interrupted");
     assert_eq!(ended.code(), Some(130));
 }
+
+#[test]
+fn an_up_local_that_ends_early_sends_nobody_to_a_local_aws_that_is_gone() {
+    let mut up = Program::new(&["up", "--local", "--port", "0"]).with_relay().start();
+    up.until_any(|event| event["event"] == "step_started");
+    up.signal("TERM");
+    let (last, ended) = up.end();
+    let problem = last.unwrap()["problem"].clone();
+    assert_eq!(
+        (&problem["code"], &problem["left_behind"]),
+        (&"interrupted".into(), &serde_json::json!([])),
+        "{problem}"
+    );
+    assert!(problem["hint"].as_str().unwrap().starts_with("nothing is left: the local AWS of this run"), "{problem}");
+    assert_eq!(ended.code(), Some(143));
+}
