@@ -203,18 +203,22 @@ impl PageFile {
             Source::File(path) if is_large(path) => path.clone(),
             _ => return self.read().await.map(SdkBody::from),
         };
-        let unreadable = |error: std::io::Error| changed(&path, &format!("cannot be read any more: {error}"));
-        let reading = path.clone();
-        let hash = tokio::task::spawn_blocking(move || hash_of(&reading))
-            .await
-            .unwrap_or_else(|_| Err(std::io::ErrorKind::Interrupted.into()));
-        if hash.map_err(unreadable)? != self.sha256 {
-            return Err(changed(&path, "changed while it was being deployed"));
-        }
-        // Should it change from here on, S3 refuses it: it is told the hash, too.
+        self.check().await?;
         let stream = ByteStream::read_from().path(&path).buffer_size(READ_AT_ONCE).build().await;
-        let stream = stream.map_err(|error| unreadable(std::io::Error::other(error)))?;
+        let stream = stream.map_err(|error| changed(&path, &format!("cannot be read any more: {error}")))?;
         Ok(stream.into_inner())
+    }
+
+    /// Whether its content is still what it was. S3 is told the hash, and refuses anything else, but knows no file to name.
+    pub(crate) async fn check(&self) -> Result<(), Diagnostic> {
+        let Source::File(path) = &self.source else { return Ok(()) };
+        let reading = path.clone();
+        let hash = tokio::task::spawn_blocking(move || hash_of(&reading)).await;
+        match hash.unwrap_or_else(|_| Err(std::io::ErrorKind::Interrupted.into())) {
+            Ok(hash) if hash == self.sha256 => Ok(()),
+            Ok(_) => Err(changed(path, "changed while it was being deployed")),
+            Err(error) => Err(changed(path, &format!("cannot be read any more: {error}"))),
+        }
     }
 
     pub(crate) async fn read(&self) -> Result<Bytes, Diagnostic> {

@@ -56,7 +56,8 @@ impl Process {
     pub(crate) fn processor_ms(self) -> Outcome<f64> {
         let mut nanoseconds = 0.0;
         for task in std::fs::read_dir(self.directory().join("task"))? {
-            let times = std::fs::read_to_string(task?.path().join("schedstat"))?;
+            // It may end while it is looked at.
+            let Ok(times) = std::fs::read_to_string(task?.path().join("schedstat")) else { continue };
             nanoseconds += times.split(' ').next().unwrap_or_default().parse::<f64>()?;
         }
         Ok(nanoseconds / 1e6)

@@ -75,7 +75,7 @@ fn gaps() -> Vec<Duration> {
 
 /// Something that wants every processor and gives way to everybody else, until it is dropped. A processor without anything to do
 /// falls asleep, and a virtual one takes long to wake up.
-pub(crate) struct Wakefulness(#[expect(dead_code, reason = "they end when it is dropped")] Vec<Child>);
+pub(crate) struct Wakefulness(Vec<Child>);
 
 impl Wakefulness {
     pub(crate) fn start() -> Outcome<Self> {
@@ -84,7 +84,17 @@ impl Wakefulness {
             command.args(["--idle", "0", "sh", "-c", "while :; do :; done"]).stdin(Stdio::null()).kill_on_drop(true);
             command.spawn()
         };
-        Ok(Self((0..processors()?).map(idler).collect::<Result<_, _>>()?))
+        Ok(Self((0..processors()?).map(idler).collect::<Result<_, _>>().map_err(|error| format!("chrt: {error}"))?))
+    }
+
+    /// Ends it, and fails if it had ended before.
+    pub(crate) fn end(mut self) -> Outcome {
+        for idler in &mut self.0 {
+            if let Some(status) = idler.try_wait()? {
+                return Err(format!("the processors were not kept awake: chrt ended with {status}").into());
+            }
+        }
+        Ok(())
     }
 }
 

@@ -41,8 +41,12 @@ async fn measure(subject: &str, programs: &Programs) -> Outcome<Vec<Figure>> {
         "data-plane" => data_plane::measure(programs).await,
         "scale" => Ok(scale::measure()),
         "compile" => compile::measure().await,
-        unknown => Err(format!("there is no subject {unknown:?}; there are {}", SUBJECTS.join(", ")).into()),
+        unknown => Err(unknown_subject(unknown)),
     }
+}
+
+fn unknown_subject(name: &str) -> BoxError {
+    format!("there is no subject {name:?}; there are {}", SUBJECTS.join(", ")).into()
 }
 
 async fn measure_all(chosen: &[String], figures: &mut Vec<Figure>) -> Outcome {
@@ -59,6 +63,9 @@ async fn main() -> Outcome {
     let mut chosen: Vec<String> = std::env::args().skip(1).collect();
     if chosen.is_empty() {
         chosen = SUBJECTS.map(str::to_owned).to_vec();
+    }
+    if let Some(unknown) = chosen.iter().find(|name| !SUBJECTS.contains(&name.as_str())) {
+        return Err(unknown_subject(unknown));
     }
     let mut figures = Vec::new();
     let measured = measure_all(&chosen, &mut figures).await;

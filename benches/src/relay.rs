@@ -122,7 +122,7 @@ async fn measured(programs: [Program<'_>; 2], acceptor: &TlsAcceptor) -> Outcome
     let [ours, theirs] = in_turns(&mut warm).await?;
     let wakefulness = Wakefulness::start()?;
     let [ours_awake, theirs_awake] = in_turns(&mut warm).await?;
-    drop(wakefulness);
+    wakefulness.end()?;
     let ([our_starts, their_starts], [our_relay, their_relay]) = (starts, warm);
     Ok([our_relay.measured(our_starts, ours, ours_awake)?, their_relay.measured(their_starts, theirs, theirs_awake)?])
 }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::Run;
@@ -59,11 +60,14 @@ impl<'run> Session<'run> {
     ) -> Result<(Self, Artifact), Diagnostic> {
         let request = build_request(&config);
         let wanted = request.clone();
-        let looking = tokio::spawn(async move { artifact::at_hand(&wanted).await });
+        // Ends with this run, whatever ends it.
+        let mut looking = JoinSet::new();
+        looking.spawn(async move { artifact::at_hand(&wanted).await });
         let session = Self::open(config, place, run).await?;
         run.events.emit(Event::Phase { phase: Phase::PreparingRelay });
         // A look that broke off found nothing: building says why.
-        let at_hand = run.unless_interrupted(async { Ok(looking.await.unwrap_or(Ok(None))) }).await?;
+        let found = run.unless_interrupted(async { Ok(looking.join_next().await) }).await?;
+        let at_hand = found.and_then(Result::ok).unwrap_or(Ok(None));
         let relay = match at_hand.map_err(|error| unfit_relay(&error))? {
             Some(relay) => relay,
             None => build(&request, run).await?,

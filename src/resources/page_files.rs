@@ -199,7 +199,7 @@ impl PageFiles {
         let body = file.body().await?;
         let checksum = hex::decode(&file.sha256).map_err(|error| context.mistake("a checksum", &error))?;
         let checksum = BASE64_STANDARD.encode(checksum);
-        context
+        let put = context
             .call(Operation::repeatable("s3", "PutObject"), || {
                 context
                     .clients
@@ -218,9 +218,12 @@ impl PageFiles {
                     .body(ByteStream::new(body.try_clone().unwrap_or_else(SdkBody::taken)))
                     .send()
             })
-            .await
-            .map(drop)
-            .doing(|| format!("upload {key} to the bucket {bucket}"))
+            .await;
+        if put.is_err() {
+            // What comes of a file that is written meanwhile says little of the cause.
+            file.check().await?;
+        }
+        put.map(drop).doing(|| format!("upload {key} to the bucket {bucket}"))
     }
 
     /// Brings the bucket to what is wanted. The entry point goes last, so that it never names a module that is not there yet.

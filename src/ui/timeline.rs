@@ -1,8 +1,8 @@
 //! How long each part of a run took: bars for people (`--timings`) and a trace for Perfetto (`--trace`).
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::Renderer;
@@ -40,30 +40,13 @@ pub(super) struct Wait {
     pub(super) reason: String,
 }
 
-/// The file of a trace, opened when the run begins: nobody wants to hear of a wrong path only when all is done. What was in it stays
-/// until then.
-#[derive(Debug)]
-struct Trace {
-    path: PathBuf,
-    file: File,
-}
-
-impl Trace {
-    fn create(path: &PathBuf, printer: &Printer) -> Option<Self> {
-        let lost = |error| {
-            printer.err(&format!("warning: the trace {} cannot be written: {error}", path.display()));
-            printer.err("  the run goes on without it");
-        };
-        let opened = OpenOptions::new().write(true).create(true).truncate(false).open(path);
-        opened.map_err(lost).ok().map(|file| Self { path: path.clone(), file })
-    }
-
-    fn write(&mut self, spans: &[Span]) -> io::Result<()> {
-        // Only a file has an end: a pipe takes what it gets.
-        if self.file.metadata()?.is_file() {
-            self.file.set_len(0)?;
-        }
-        self.file.write_all(trace::trace(spans).to_string().as_bytes())
+/// Whether a trace can be written there. Leaves nothing behind, as a page may be deployed from the same directory.
+fn probe(path: &Path) -> io::Result<()> {
+    match path.metadata() {
+        // Opening a pipe waits for its reader.
+        Ok(there) if !there.is_file() && !there.is_dir() => Ok(()),
+        Ok(_) => OpenOptions::new().write(true).open(path).map(drop),
+        Err(_) => File::create_new(path).and_then(|_| std::fs::remove_file(path)),
     }
 }
 
@@ -72,7 +55,7 @@ impl Trace {
 pub(super) struct Timeline {
     printer: Printer,
     shows: bool,
-    trace: Option<Trace>,
+    trace: Option<PathBuf>,
     began: Instant,
     spans: Vec<Span>,
 }
@@ -80,10 +63,19 @@ pub(super) struct Timeline {
 impl Timeline {
     /// The view, where somebody asked for it.
     pub(super) fn wanted(shows: bool, file: Option<&PathBuf>, printer: &Printer) -> Option<Self> {
+        // Nobody wants to hear of a wrong path only when all is done.
+        let trace = file.filter(|path| match probe(path) {
+            Ok(()) => true,
+            Err(error) => {
+                printer.err(&format!("warning: the trace {} cannot be written: {error}", path.display()));
+                printer.err("  the run goes on without it");
+                false
+            }
+        });
         (shows || file.is_some()).then(|| Self {
             printer: printer.clone(),
             shows,
-            trace: file.and_then(|path| Trace::create(path, printer)),
+            trace: trace.cloned(),
             began: Instant::now(),
             spans: Vec::new(),
         })
@@ -127,13 +119,13 @@ impl Timeline {
         }
     }
 
-    fn tell(&mut self) {
+    fn tell(&self) {
         if self.shows {
             bars(&self.spans).iter().for_each(|line| self.printer.err(line));
         }
-        let Some(trace) = &mut self.trace else { return };
-        if let Err(error) = trace.write(&self.spans) {
-            self.printer.err(&format!("warning: the trace {} could not be written: {error}", trace.path.display()));
+        let Some(path) = &self.trace else { return };
+        if let Err(error) = std::fs::write(path, trace::trace(&self.spans).to_string()) {
+            self.printer.err(&format!("warning: the trace {} could not be written: {error}", path.display()));
         }
     }
 }
