@@ -126,3 +126,24 @@ async fn a_large_file_arrives_whole_at_a_second_attempt() {
     assert!(get(&stack.site.replace("index.html", "film.txt")).await == (200, film));
     world.assert_settled(&up[2..]).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_file_that_changes_while_it_is_uploaded_is_named() {
+    let world = World::new().await;
+    let directory = tempfile::tempdir().unwrap();
+    copy_page(directory.path());
+    let up = ["up", "demo", "--client", directory.path().to_str().unwrap()];
+    world.machine.succeed(&up).await;
+    let film = directory.path().join("film.txt");
+    fs::write(&film, "0".repeat(3_000_000)).unwrap();
+    world.account.aws.faults().add("s3:PutObject#1=fail:503:SlowDown".parse().unwrap());
+    let mut hits = world.account.aws.faults().hits();
+    let edit = async {
+        hits.recv().await.unwrap();
+        fs::write(&film, "1".repeat(3_000_000)).unwrap();
+    };
+    let (run, ()) = tokio::join!(world.machine.run(&up), edit);
+    let problem = run.finished()["problem"].clone();
+    assert_eq!((run.code, &problem["code"]), (Some(2), &"invalid_client".into()), "{run}");
+    assert!(problem["summary"].as_str().unwrap().contains("film.txt changed while"), "{problem}");
+}
