@@ -19,6 +19,7 @@ use crate::resources::permission::Permission;
 use crate::resources::role::Role;
 use crate::resources::role_policy::RolePolicy;
 use crate::resources::route::Route;
+use crate::resources::sightings::Sightings;
 use crate::resources::signaling_channel::SignalingChannel;
 use crate::resources::stage::Stage;
 use crate::resources::websocket_api::WebsocketApi;
@@ -54,6 +55,7 @@ pub(crate) fn graph(config: &Config, names: &Arc<Names>, ingredients: Ingredient
         ice_servers: config.ice_servers.clone(),
         ice_servers_on_demand: config.turn.is_some(),
         admission: config.admission.clone(),
+        sightings: Sightings::default(),
     });
     let api: Arc<dyn Resource> = Arc::new(WebsocketApi { names: names(), tagging: tagging() });
     let integration: Arc<dyn Resource> = Arc::new(Integration { names: names() });

@@ -92,7 +92,7 @@ const UP: Aim = Aim {
     calls: Some(30.0),
     limit: "The second look for an API that another run made at the same moment comes 1.2 s after the first: dates of APIs are in whole\n\
         seconds, and lists show late. Beside AWS's own waits it costs nothing: a new role cannot be assumed for 8 s. Each file of the\n\
-        page is a PUT, and a look at everything, each file among it, ends the run.",
+        page is a PUT, and a look at everything ends the run.",
 };
 
 const AGAIN: Aim = Aim {

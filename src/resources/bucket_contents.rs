@@ -4,9 +4,10 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use aws_sdk_s3::types::{Delete, EncodingType, Error as Refusal, ObjectIdentifier};
+use aws_sdk_s3::types::{Delete, EncodingType, Error as Refusal, Object, ObjectIdentifier};
 
 use super::Doing;
+use super::sightings::State;
 use crate::aws::failure::{AwsFailure, FailureClass};
 use crate::aws::retry::Look;
 use crate::diagnostics::{Code, Diagnostic};
@@ -29,6 +30,8 @@ pub(super) struct Version {
     pub(super) id: Option<String>,
     pub(super) is_latest: bool,
     pub(super) is_delete_marker: bool,
+    /// As the list shows it.
+    pub(super) state: Option<State>,
 }
 
 impl Version {
@@ -37,7 +40,7 @@ impl Version {
     }
 
     pub(super) fn latest(key: &str) -> Self {
-        Self { key: key.to_owned(), id: None, is_latest: true, is_delete_marker: false }
+        Self { key: key.to_owned(), id: None, is_latest: true, is_delete_marker: false, state: None }
     }
 }
 
@@ -108,8 +111,8 @@ impl Contents<'_> {
             .map(drop)
     }
 
-    /// The keys that a reader sees.
-    pub(super) async fn keys(&self) -> Result<Vec<String>, Diagnostic> {
+    /// What a reader sees.
+    pub(super) async fn objects(&self) -> Result<Vec<Version>, Diagnostic> {
         let objects = all_pages(async |token: Option<String>| {
             let page = self
                 .context
@@ -131,7 +134,11 @@ impl Contents<'_> {
         .await
         .absent_as_none()
         .doing(|| format!("list the objects of the bucket {}", self.bucket))?;
-        Ok(objects.into_iter().flatten().filter_map(|object| object.key).map(|key| decoded(&key)).collect())
+        let version = |object: Object| {
+            let state = State::of(object.e_tag(), object.last_modified());
+            Some(Version { state, ..Version::latest(&decoded(object.key()?)) })
+        };
+        Ok(objects.into_iter().flatten().filter_map(version).collect())
     }
 
     /// All versions and delete markers; without versioning, the objects.
@@ -158,19 +165,24 @@ impl Contents<'_> {
                 .absent_as_none()
                 .doing(|| format!("list the object versions of the bucket {}", self.bucket))?;
             let Some(page) = page else { return Ok(all) };
-            let version = |key: Option<&str>, id: Option<&str>, is_latest, is_delete_marker| {
-                Some(Version { key: decoded(key?), id: id.map(str::to_owned), is_latest, is_delete_marker })
-            };
-            all.extend(
-                page.versions().iter().filter_map(|found| {
-                    version(found.key(), found.version_id(), found.is_latest() == Some(true), false)
-                }),
-            );
-            all.extend(
-                page.delete_markers().iter().filter_map(|found| {
-                    version(found.key(), found.version_id(), found.is_latest() == Some(true), true)
-                }),
-            );
+            all.extend(page.versions().iter().filter_map(|found| {
+                Some(Version {
+                    key: decoded(found.key()?),
+                    id: found.version_id().map(str::to_owned),
+                    is_latest: found.is_latest() == Some(true),
+                    is_delete_marker: false,
+                    state: State::of(found.e_tag(), found.last_modified()),
+                })
+            }));
+            all.extend(page.delete_markers().iter().filter_map(|found| {
+                Some(Version {
+                    key: decoded(found.key()?),
+                    id: found.version_id().map(str::to_owned),
+                    is_latest: found.is_latest() == Some(true),
+                    is_delete_marker: true,
+                    state: None,
+                })
+            }));
             if page.is_truncated != Some(true) {
                 return Ok(all);
             }

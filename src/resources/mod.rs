@@ -14,6 +14,7 @@ mod policy_document;
 pub(crate) mod role;
 pub(crate) mod role_policy;
 pub(crate) mod route;
+pub(crate) mod sightings;
 pub(crate) mod signaling_channel;
 pub(crate) mod stage;
 mod superseded;

@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::Doing;
 use super::bucket_contents::{Contents, Version};
+use super::sightings::{Sightings, State};
 use crate::config::{Admission, IceServer};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Known, Operation};
@@ -40,6 +41,7 @@ pub(crate) struct PageFiles {
     /// Whether the relay has further ones for who asks.
     pub(crate) ice_servers_on_demand: bool,
     pub(crate) admission: Admission,
+    pub(crate) sightings: Sightings,
 }
 
 /// What is done with objects that lie among ours and that we did not put there.
@@ -102,10 +104,19 @@ pub(super) fn config_module(
 }
 
 /// What is at a key, and whether it carries our mark.
-struct Found {
-    key: String,
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Found {
+    pub(super) key: String,
     spec: ObjectSpec,
     is_ours: bool,
+}
+
+impl Found {
+    /// Something of which no more is known than that it is not ours.
+    pub(super) fn unmarked(key: &str) -> Self {
+        let spec = ObjectSpec { sha256: None, content_type: String::new(), cache_control: String::new() };
+        Self { key: key.to_owned(), spec, is_ours: false }
+    }
 }
 
 impl PageFiles {
@@ -122,9 +133,12 @@ impl PageFiles {
 
     async fn look(&self, contents: &Contents<'_>, version: Version) -> Result<Option<Found>, Diagnostic> {
         let Contents { context, bucket, .. } = contents;
-        let Version { key, id, is_latest, .. } = version;
+        if let Some(found) = self.sightings.unchanged(bucket, &version) {
+            return Ok(Some(found));
+        }
+        let key = &version.key;
         // Asking for the latest by its id would need the right to read older versions too.
-        let id = id.filter(|_| !is_latest);
+        let id = version.id.clone().filter(|_| !version.is_latest);
         let head = context
             .call(Operation::repeatable("s3", "HeadObject"), || {
                 context
@@ -133,7 +147,7 @@ impl PageFiles {
                     .head_object()
                     .bucket(bucket)
                     .expected_bucket_owner(context.names.account.as_str())
-                    .key(&key)
+                    .key(key)
                     .set_version_id(id.clone())
                     .send()
             })
@@ -143,12 +157,12 @@ impl PageFiles {
             // credentials that have expired meanwhile; a GET does.
             Err(failure) if failure.status == Some(400) => {
                 contents.glance().await.doing(|| format!("look at the object {key:?} of the bucket {bucket}"))?;
-                let spec = ObjectSpec { sha256: None, content_type: String::new(), cache_control: String::new() };
-                return Ok(Some(Found { key, spec, is_ours: false }));
+                return Ok(Some(Found::unmarked(key)));
             }
             head => head.absent_as_none().doing(|| format!("look at the object {key:?} of the bucket {bucket}"))?,
         };
         let Some(head) = head else { return Ok(None) };
+        let state = State::of(head.e_tag(), head.last_modified());
         let metadata = head.metadata.unwrap_or_default();
         let is_ours = metadata.get(OWNER_METADATA).is_some_and(|owner| owner == context.names.stack.as_str());
         let spec = ObjectSpec {
@@ -156,7 +170,9 @@ impl PageFiles {
             content_type: head.content_type.unwrap_or_default(),
             cache_control: head.cache_control.unwrap_or_default(),
         };
-        Ok(Some(Found { key, spec, is_ours }))
+        let found = Found { key: key.clone(), spec, is_ours };
+        self.sightings.remember(bucket, &version, state, &found);
+        Ok(Some(found))
     }
 
     async fn look_at(&self, contents: &Contents<'_>, versions: Vec<Version>) -> Result<Vec<Found>, Diagnostic> {
@@ -223,7 +239,10 @@ impl PageFiles {
             // What comes of a file that is written meanwhile says little of the cause.
             file.check().await?;
         }
-        put.map(drop).doing(|| format!("upload {key} to the bucket {bucket}"))
+        let put = put.doing(|| format!("upload {key} to the bucket {bucket}"))?;
+        let found = Found { key: key.clone(), spec: wanted, is_ours: true };
+        self.sightings.remember(bucket, &Version::latest(&key), State::of(put.e_tag(), None), &found);
+        Ok(())
     }
 
     /// Brings the bucket to what is wanted. The entry point goes last, so that it never names a module that is not there yet.
@@ -269,8 +288,7 @@ impl PageFiles {
             let is_empty = versions.is_empty() && uploads.is_empty();
             return Ok(if is_empty { Observed::Absent } else { Observed::Owned(Spec::default()) });
         }
-        let keys = contents.keys().await?;
-        let found = self.look_at(contents, keys.iter().map(|key| Version::latest(key)).collect()).await?;
+        let found = self.look_at(contents, contents.objects().await?).await?;
         let wanted = self.page.files();
         let named = found.into_iter().filter_map(|found| {
             let name = found.key.strip_prefix(&contents.prefix)?.to_owned();

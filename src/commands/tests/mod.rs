@@ -23,6 +23,7 @@ mod permissions;
 mod proofs;
 mod rig;
 mod shape;
+mod sightings;
 mod signaling_channel;
 mod states;
 mod sweep;

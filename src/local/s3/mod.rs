@@ -126,7 +126,7 @@ fn run(world: &World, store: &mut Store, call: &Call, operation: &str) -> Result
         "DeleteObjects" => object::delete_many(bucket, call, |bucket, key, version| {
             access::check(world, bucket, call, access::delete_action(version), &format!("{}/{key}", target.bucket))
         }),
-        "PutObject" => object::put(bucket, &target.key, call, checksums),
+        "PutObject" => object::put(world, bucket, &target.key, call, checksums),
         "GetObject" | "HeadObject" => object::get(bucket, &target.key, call.query("versionId"), &call.headers),
         "DeleteObject" => object::delete(bucket, &target.key, call),
         // `route::ROUTES` lets nothing else through.

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::answer::{self, Answer, AwsError};
 use super::super::call::Call;
+use super::super::world::World;
 use super::super::xml;
 use super::settings::require_mfa;
 use super::store::{Bucket, Encryption, Object};
@@ -38,6 +39,7 @@ const UNDERSTOOD: &[&str] = &[
 ];
 
 pub(super) fn put(
+    world: &World,
     bucket: &mut Bucket,
     key: &str,
     call: &Call,
@@ -60,7 +62,7 @@ pub(super) fn put(
         is_locked: false,
         headers: stored_headers(&call.headers),
         checksums,
-        last_modified: jiff::Timestamp::now(),
+        last_modified: world.wall_clock(),
         body: call.body.clone(),
     };
     let mut answer = answer::empty(StatusCode::OK);
