@@ -138,7 +138,7 @@ impl Artifact {
 /// being done, a line at a time, and nothing at all when there is nothing to do.
 pub(crate) async fn build(request: &BuildRequest, progress: &(dyn Fn(&str) + Sync)) -> Result<Artifact, ArtifactError> {
     if let Some(path) = &request.relay {
-        return package::take(path, request.target);
+        return brought(path, request.target).await;
     }
     if let Some(artifact) = Carried::here().get(request.target)? {
         return Ok(artifact);
@@ -146,6 +146,18 @@ pub(crate) async fn build(request: &BuildRequest, progress: &(dyn Fn(&str) + Syn
     let sources = Sources::locate()?;
     let cache = Cache::locate()?;
     compile(&sources, &cache, request.target, progress).await
+}
+
+/// What `--relay` names. Off the threads on which everything else runs: to pack a large executable takes seconds.
+async fn brought(path: &Path, target: Target) -> Result<Artifact, ArtifactError> {
+    let reading = path.to_owned();
+    let taken = tokio::task::spawn_blocking(move || package::take(&reading, target)).await;
+    let broke_off = || ArtifactError::File {
+        action: "read",
+        path: path.to_owned(),
+        source: std::io::ErrorKind::Interrupted.into(),
+    };
+    taken.unwrap_or_else(|_| Err(broke_off()))
 }
 
 /// The artifact's file: a copy at `to`, or else where it was read from. One that this program carries is put into the cache.
@@ -160,7 +172,7 @@ pub(crate) fn file(artifact: &Artifact, to: Option<&Path>) -> Result<PathBuf, Ar
 /// The artifact, where it costs no build: brought along, or made before.
 pub(crate) async fn at_hand(request: &BuildRequest) -> Result<Option<Artifact>, ArtifactError> {
     if let Some(path) = &request.relay {
-        return package::take(path, request.target).map(Some);
+        return brought(path, request.target).await.map(Some);
     }
     if let Some(artifact) = Carried::here().get(request.target)? {
         return Ok(Some(artifact));

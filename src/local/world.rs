@@ -104,8 +104,8 @@ pub(crate) struct World {
     pub(crate) sessions: iam::Sessions,
     calls: Mutex<Vec<CallRecord>>,
     deployer_policy: Mutex<Option<PolicyDocument>>,
-    /// The two clocks at one moment.
-    began: (Instant, jiff::Timestamp),
+    /// Both clocks at one moment: the one that tests pause, and the one that nobody does.
+    began: (Instant, std::time::Instant),
 }
 
 impl World {
@@ -126,7 +126,7 @@ impl World {
             log_lines: broadcast::Sender::new(1024),
             sessions: iam::Sessions::default(),
             calls: Mutex::default(),
-            began: (Instant::now(), jiff::Timestamp::now()),
+            began: (Instant::now(), std::time::Instant::now()),
         }
     }
 
@@ -168,7 +168,8 @@ impl World {
 
     /// The time of day on that clock: what is made a paused second later is a second younger.
     pub(crate) fn wall_clock(&self) -> jiff::Timestamp {
-        let (instant, time) = self.began;
-        time + self.now().duration_since(instant)
+        let (paused, real) = self.began;
+        // Unpaused it is the system's time, and so right after a laptop has slept, when neither of the clocks has gone on.
+        jiff::Timestamp::now() + self.now().duration_since(paused) - real.elapsed()
     }
 }

@@ -1,7 +1,7 @@
 //! What a run knows of a page's objects without asking for each once more: what it looked at or put there itself, as long as a list
 //! shows that nothing took its place. S3's lists are never older than its last write (S3 User Guide, "Amazon S3 data consistency
 //! model"); what they do not tell is an object's type and marks. It is kept for one run: that somebody put the same content there
-//! with another type, in the same second or right after this run's own, only the next one sees.
+//! with another type, in the same second or between a put of this run and its next list, only the next run sees.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -22,7 +22,8 @@ pub(super) struct State {
 impl State {
     /// `None` where an answer without an ETag tells nothing.
     pub(super) fn of(etag: Option<&str>, modified: Option<&DateTime>) -> Option<Self> {
-        Some(Self { etag: etag?.to_owned(), modified: modified.map(DateTime::secs) })
+        let etag = etag.filter(|etag| !etag.is_empty())?;
+        Some(Self { etag: etag.to_owned(), modified: modified.map(DateTime::secs) })
     }
 
     fn is(&self, listed: &Self) -> bool {
@@ -52,9 +53,12 @@ impl Sightings {
 
     /// What is there, if the list shows the state in which it was seen.
     pub(super) fn unchanged(&self, bucket: &str, listed: &Version) -> Option<Found> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (state, found) = all.get(&place(bucket, listed))?;
-        state.is(listed.state.as_ref()?).then(|| found.clone())
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (state, found) = all.get_mut(&place(bucket, listed))?;
+        let listed = listed.state.as_ref().filter(|listed| state.is(listed))?;
+        // The first list after a put tells its date.
+        *state = listed.clone();
+        Some(found.clone())
     }
 }
 
@@ -99,6 +103,16 @@ mod tests {
         assert!(is_known(state("a", None), &listed("a", 7)));
         assert!(!is_known(state("a", None), &listed("b", 7)));
         assert!(!is_known(None, &listed("a", 7)), "an answer that did not tell");
+        assert!(!is_known(state("", None), &listed("", 7)), "nor did this one");
+    }
+
+    #[test]
+    fn what_was_put_is_known_until_it_is_put_once_more() {
+        let sightings = Sightings::default();
+        let latest = Version::latest("js/call.js");
+        sightings.remember(BUCKET, &latest, state("a", None), &Found::unmarked("js/call.js"));
+        assert!(sightings.unchanged(BUCKET, &listed("a", 7)).is_some());
+        assert_eq!(sightings.unchanged(BUCKET, &listed("a", 8)), None);
     }
 
     #[test]

@@ -42,7 +42,13 @@ pub(super) struct Wait {
 
 /// Whether a trace can be written there. Leaves nothing behind, as a page may be deployed from the same directory.
 fn probe(path: &Path) -> io::Result<()> {
-    match path.metadata() {
+    let there = path.metadata();
+    // What a link that leads nowhere yet leads to is made.
+    let path = &match (&there, path.read_link()) {
+        (Err(_), Ok(target)) => path.parent().map_or_else(|| target.clone(), |parent| parent.join(&target)),
+        _ => path.to_owned(),
+    };
+    match there {
         // Opening a pipe waits for its reader.
         Ok(there) if !there.is_file() && !there.is_dir() => Ok(()),
         Ok(_) => OpenOptions::new().write(true).open(path).map(drop),
@@ -233,6 +239,18 @@ mod tests {
         assert_eq!((&role["ts"], &role["dur"]), (&1_000_000.into(), &1_000_000.into()), "microseconds");
         let waited = spans.iter().find(|span| span["name"] == "not yet").unwrap();
         assert_eq!((&waited["ts"], &waited["dur"], &waited["tid"]), (&1_600_000.into(), &250_000.into(), &role["tid"]));
+    }
+
+    /// `create_new` follows no link, and writing the trace does.
+    #[cfg(unix)]
+    #[test]
+    fn a_trace_goes_through_a_link_that_leads_nowhere_yet() {
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("trace.json");
+        std::os::unix::fs::symlink("kept.json", &link).unwrap();
+        probe(&link).unwrap();
+        assert!(!link.exists(), "it leaves nothing behind");
+        assert!(link.is_symlink(), "and takes nothing away");
     }
 
     #[test]

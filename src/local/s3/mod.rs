@@ -123,12 +123,12 @@ fn run(world: &World, store: &mut Store, call: &Call, operation: &str) -> Result
         "UploadPart" => uploads::put_part(bucket, &target.key, call, &object::etag(&call.body)),
         "AbortMultipartUpload" => uploads::abort(bucket, &target.key, call),
         "PutObjectLegalHold" => settings::put_legal_hold(bucket, &target.key, call),
-        "DeleteObjects" => object::delete_many(bucket, call, |bucket, key, version| {
+        "DeleteObjects" => object::delete_many(world, bucket, call, |bucket, key, version| {
             access::check(world, bucket, call, access::delete_action(version), &format!("{}/{key}", target.bucket))
         }),
         "PutObject" => object::put(world, bucket, &target.key, call, checksums),
         "GetObject" | "HeadObject" => object::get(bucket, &target.key, call.query("versionId"), &call.headers),
-        "DeleteObject" => object::delete(bucket, &target.key, call),
+        "DeleteObject" => object::delete(world, bucket, &target.key, call),
         // `route::ROUTES` lets nothing else through.
         other => Err(unsupported(other)),
     }

@@ -195,7 +195,7 @@ fn parse_range(header: &str, size: usize) -> Option<Range<usize>> {
     }
 }
 
-pub(super) fn delete(bucket: &mut Bucket, key: &str, call: &Call) -> Result<Answer> {
+pub(super) fn delete(world: &World, bucket: &mut Bucket, key: &str, call: &Call) -> Result<Answer> {
     // An absent object counts as deleted.
     let deleted = match call.query("versionId") {
         Some(version) => {
@@ -204,7 +204,7 @@ pub(super) fn delete(bucket: &mut Bucket, key: &str, call: &Call) -> Result<Answ
             }
             bucket.remove_version(key, version)?
         }
-        None => bucket.remove(key),
+        None => bucket.remove(key, world.wall_clock()),
     };
     let mut answer = answer::empty(StatusCode::NO_CONTENT);
     if let Some(version) = &deleted.version {
@@ -218,6 +218,7 @@ pub(super) fn delete(bucket: &mut Bucket, key: &str, call: &Call) -> Result<Answ
 
 /// DeleteObjects: 200 even where single keys fail (AWS-FACTS E5).
 pub(super) fn delete_many(
+    world: &World,
     bucket: &mut Bucket,
     call: &Call,
     may_delete: impl Fn(&Bucket, &str, Option<&str>) -> Result<()>,
@@ -257,7 +258,7 @@ pub(super) fn delete_many(
         let named = xml::text("Key", &key) + &xml::optional("VersionId", version);
         let deleted = may_delete(bucket, &key, version).and_then(|()| match version {
             Some(version) => bucket.remove_version(&key, version),
-            None => Ok(bucket.remove(&key)),
+            None => Ok(bucket.remove(&key, world.wall_clock())),
         });
         match deleted {
             Ok(Deleted { .. }) if quiet => {}

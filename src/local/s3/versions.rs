@@ -90,12 +90,12 @@ impl Bucket {
     }
 
     /// Deletes the latest version, or hides it below a delete marker, also where there was nothing.
-    pub(super) fn remove(&mut self, key: &str) -> Deleted {
+    pub(super) fn remove(&mut self, key: &str, now: jiff::Timestamp) -> Deleted {
         self.bury(key);
         if self.versioning.is_none() {
             return Deleted { version: None, is_marker: false };
         }
-        let marker = DeleteMarker { version: self.next_version(), last_modified: jiff::Timestamp::now() };
+        let marker = DeleteMarker { version: self.next_version(), last_modified: now };
         let version = Some(marker.version.clone());
         self.history.entry(key.to_owned()).or_default().insert(0, Past::DeleteMarker(marker));
         Deleted { version, is_marker: true }
@@ -192,14 +192,15 @@ mod tests {
 
     #[test]
     fn writes_and_deletes_pile_up_and_come_to_light_again() {
+        let now = jiff::Timestamp::now();
         let mut bucket = Bucket::new(Tags::new());
         bucket.insert("a", object(1));
         bucket.insert("a", object(2));
         assert_eq!(ids(&bucket), ["a 2 true"], "without versioning nothing is kept");
         bucket.versioning = Some(Versioning::Enabled);
         bucket.insert("a", object(3));
-        let marker = bucket.remove("a").version.unwrap();
-        bucket.remove("b");
+        let marker = bucket.remove("a", now).version.unwrap();
+        bucket.remove("b", now);
         assert_eq!(ids(&bucket), ["a marker true", "a 3 false", "a 2 false", "b marker true"]);
         assert!(bucket.object("a", None).is_none());
         assert_eq!(bucket.object("a", Some(NULL_VERSION)).unwrap().size, 2);
@@ -209,7 +210,7 @@ mod tests {
         bucket.versioning = Some(Versioning::Suspended);
         bucket.insert("a", object(4));
         assert_eq!(ids(&bucket), ["a 4 true", "a 3 false", "b marker true"], "the version null is replaced");
-        bucket.remove("a");
+        bucket.remove("a", now);
         assert_eq!(ids(&bucket), ["a marker true", "a 3 false", "b marker true"]);
         for (key, version) in
             bucket.entries().map(|(key, entry)| (key.to_owned(), entry.version().to_owned())).collect::<Vec<_>>()
