@@ -38,6 +38,8 @@ pub(crate) struct Page {
 #[derive(Clone, Debug)]
 pub(crate) struct PageFile {
     source: Source,
+    /// In bytes.
+    pub(crate) size: u64,
     /// Hex SHA-256 of its content.
     pub(crate) sha256: String,
     pub(crate) content_type: String,
@@ -170,6 +172,7 @@ impl PageFile {
         Self {
             sha256: hex::encode(Sha256::digest(&bytes)),
             content_type: content_type(key),
+            size: bytes.len() as u64,
             source: Source::Memory(bytes),
         }
     }
@@ -192,27 +195,34 @@ impl PageFile {
         }
         Ok(Self {
             sha256: hash_of(path).map_err(unreadable)?,
+            size,
             source: Source::File(path.to_owned()),
             content_type: content_type(key),
         })
     }
 
+    /// Where it is read from while it is uploaded, if it is not held in memory.
+    fn streamed(&self) -> Option<&Path> {
+        match &self.source {
+            Source::File(path) if self.size > LARGEST_IN_MEMORY => Some(path),
+            _ => None,
+        }
+    }
+
     /// What is uploaded, for as many attempts as it takes.
     pub(crate) async fn body(&self) -> Result<SdkBody, Diagnostic> {
-        let path = match &self.source {
-            Source::File(path) if is_large(path) => path.clone(),
-            _ => return self.read().await.map(SdkBody::from),
-        };
+        let Some(path) = self.streamed() else { return self.read().await.map(SdkBody::from) };
         self.check().await?;
-        let stream = ByteStream::read_from().path(&path).buffer_size(READ_AT_ONCE).build().await;
-        let stream = stream.map_err(|error| changed(&path, &format!("cannot be read any more: {error}")))?;
+        let stream = ByteStream::read_from().path(path).buffer_size(READ_AT_ONCE).build().await;
+        let stream = stream.map_err(|error| changed(path, &format!("cannot be read any more: {error}")))?;
         Ok(stream.into_inner())
     }
 
-    /// Whether its content is still what it was. S3 is told the hash, and refuses anything else, but knows no file to name.
+    /// Whether the content of one that is read while it is uploaded is still what it was. S3 is told the hash, and refuses anything
+    /// else, but knows no file to name.
     pub(crate) async fn check(&self) -> Result<(), Diagnostic> {
-        let Source::File(path) = &self.source else { return Ok(()) };
-        let reading = path.clone();
+        let Some(path) = self.streamed() else { return Ok(()) };
+        let reading = path.to_owned();
         let hash = tokio::task::spawn_blocking(move || hash_of(&reading)).await;
         match hash.unwrap_or_else(|_| Err(std::io::ErrorKind::Interrupted.into())) {
             Ok(hash) if hash == self.sha256 => Ok(()),
@@ -241,11 +251,6 @@ fn changed(path: &Path, what: &str) -> Diagnostic {
         format!("{} {what}", path.display()),
         "run the command again when nothing writes to that directory",
     )
-}
-
-/// One that is gone is none; whoever reads it says so.
-fn is_large(path: &Path) -> bool {
-    path.metadata().is_ok_and(|metadata| metadata.len() > LARGEST_IN_MEMORY)
 }
 
 /// The content's SHA-256, without holding the content.

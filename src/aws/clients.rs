@@ -23,8 +23,12 @@ use super::answer::LookAtAnswers;
 use super::proxy::Proxy;
 use crate::diagnostics::Diagnostic;
 
-/// Longest wait for one attempt; uploads of the relay on a slow line fit (AWS-FACTS F: the SDK has no such limit by itself).
+/// Longest wait for one attempt (AWS-FACTS F: the SDK has no such limit by itself); an upload of the relay on a slow line fits.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(120);
+/// The slowest line on which a page gets to its bucket, in bytes a second: half a megabit.
+const SLOWEST_UPLOAD: u32 = 64 * 1024;
+/// What may be under way at once, in bytes, for each to get there in [`ATTEMPT_TIMEOUT`] on the slowest line.
+pub(crate) const UPLOADED_AT_ONCE: u32 = ATTEMPT_TIMEOUT.as_secs() as u32 * SLOWEST_UPLOAD;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 const METADATA_TIMEOUT: Duration = Duration::from_millis(500);
 const TLS: tls::Provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
@@ -87,7 +91,13 @@ fn through(proxy: &Proxy) -> SharedHttpClient {
 }
 
 pub(crate) fn timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(ATTEMPT_TIMEOUT).build()
+    timeouts_of_upload(0)
+}
+
+/// The same for an attempt that sends so many bytes, with no more of others beside it than [`ATTEMPT_TIMEOUT`] takes.
+pub(crate) fn timeouts_of_upload(bytes: u64) -> TimeoutConfig {
+    let attempt = ATTEMPT_TIMEOUT + Duration::from_secs(bytes / u64::from(SLOWEST_UPLOAD));
+    TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(attempt).build()
 }
 
 /// The SDK's own chain, but for [`metadata_service`].

@@ -7,16 +7,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use aws_sdk_s3::config;
 use aws_sdk_s3::primitives::{ByteStream, SdkBody};
 use aws_sdk_s3::types::ServerSideEncryption;
 use base64::{Engine, prelude::BASE64_STANDARD};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use super::Doing;
 use super::bucket_contents::{Contents, Version};
 use super::sightings::{Sightings, State};
+use crate::aws::clients::{UPLOADED_AT_ONCE, timeouts_of_upload};
 use crate::config::{Admission, IceServer};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Known, Operation};
@@ -30,8 +33,8 @@ const HASH_METADATA: &str = "webrtc-aws-sha256";
 /// How many objects are looked at side by side: a page in one go, with AWS far away.
 const LOOKS_AT_ONCE: usize = 32;
 
-/// How many are written side by side. Each is in memory meanwhile, unless it is large.
-const WRITES_AT_ONCE: usize = 8;
+/// How many are written side by side, as long as they are small: what is under way takes memory, and shares the line.
+const WRITES_AT_ONCE: usize = 32;
 
 #[derive(Debug)]
 pub(crate) struct PageFiles {
@@ -162,7 +165,10 @@ impl PageFiles {
             head => head.absent_as_none().doing(|| format!("look at the object {key:?} of the bucket {bucket}"))?,
         };
         let Some(head) = head else { return Ok(None) };
-        let state = State::of(head.e_tag(), head.last_modified());
+        // What was put there since the list is another version. Without a date it would be any put of this content.
+        let is_listed =
+            version.id.is_none() || head.version_id().is_none() || head.version_id() == version.id.as_deref();
+        let state = State::of(head.e_tag(), head.last_modified()).filter(|state| is_listed && state.modified.is_some());
         let metadata = head.metadata.unwrap_or_default();
         let is_ours = metadata.get(OWNER_METADATA).is_some_and(|owner| owner == context.names.stack.as_str());
         let spec = ObjectSpec {
@@ -232,6 +238,8 @@ impl PageFiles {
                     .metadata(OWNER_METADATA, context.names.stack.as_str())
                     .metadata(HASH_METADATA, &file.sha256)
                     .body(ByteStream::new(body.try_clone().unwrap_or_else(SdkBody::taken)))
+                    .customize()
+                    .config_override(config::Builder::new().timeout_config(timeouts_of_upload(file.size)))
                     .send()
             })
             .await;
@@ -240,6 +248,10 @@ impl PageFiles {
             file.check().await?;
         }
         let put = put.doing(|| format!("upload {key} to the bucket {bucket}"))?;
+        if name == INDEX_DOCUMENT {
+            // Looked at in the end, for all of them: an endpoint that is not AWS's may have dropped types and marks.
+            return Ok(());
+        }
         let found = Found { key: key.clone(), spec: wanted, is_ours: true };
         self.sightings.remember(bucket, &Version::latest(&key), State::of(put.e_tag(), None), &found);
         Ok(())
@@ -257,9 +269,17 @@ impl PageFiles {
             .into_iter()
             .filter(|(key, _)| observed.files.get(key) != desired.files.get(key))
             .partition(|(key, _)| key == INDEX_DOCUMENT);
+        // One that is larger than all of it goes alone.
+        let room = &Semaphore::new(UPLOADED_AT_ONCE as usize);
         for batch in [others, index] {
             stream::iter(batch)
-                .map(|(name, file)| async move { self.put(contents, &name, &file).await })
+                .map(|(name, file)| async move {
+                    let size = u32::try_from(file.size).unwrap_or(u32::MAX);
+                    let place = room.acquire_many(size.min(UPLOADED_AT_ONCE)).await;
+                    let put = self.put(contents, &name, &file).await;
+                    drop(place);
+                    put
+                })
                 .buffer_unordered(WRITES_AT_ONCE)
                 .try_collect::<()>()
                 .await?;

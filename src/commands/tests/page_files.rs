@@ -1,26 +1,45 @@
-//! What a run has looked at or put into its bucket is not looked at once more, unless somebody else was there.
+//! The files of a page in large: what a run has looked at or put into its bucket is not looked at once more, unless somebody else was
+//! there, and what is put there gets the time that it takes.
+
+use std::time::Duration;
 
 use super::acts::{Act, Seen, names};
 use super::rig::{Rig, page, paused};
 use crate::aws::clients::Clients;
 use crate::diagnostics::Code;
 use crate::naming::INDEX_DOCUMENT;
+use crate::page::{Page, PageFile};
 
 fn looks(seen: &Seen) -> usize {
     seen.reads.iter().filter(|call| **call == "HeadObject").count()
 }
 
+/// Puts the entry point there once more, as somebody else would.
+async fn put_without_marks(s3: &aws_sdk_s3::Client, bucket: &str) {
+    let get = s3.get_object().bucket(bucket).key(INDEX_DOCUMENT).send().await.unwrap();
+    let content = get.body.collect().await.unwrap().into_bytes();
+    s3.put_object().bucket(bucket).key(INDEX_DOCUMENT).body(content.into()).send().await.unwrap();
+}
+
+fn file(key: &str, size: usize) -> (String, PageFile) {
+    (key.to_owned(), PageFile::generated(key, "x".repeat(size)))
+}
+
 /// A page of a thousand files cost a thousand looks more at the end of each run.
 #[test]
-fn each_file_is_looked_at_once_in_a_run_and_what_was_put_not_at_all() {
+fn each_file_is_looked_at_once_in_a_run_and_of_what_was_put_one() {
     paused(async {
         let mut rig = Rig::new().await;
         let made = Act::Up.run(&rig).await.succeeded();
-        assert_eq!(looks(&made), 0, "{made:#?}");
+        assert_eq!(looks(&made), 1, "the entry point, in the end: {made:#?}");
         rig.rest().await;
         rig.page = page("another");
         let changed = Act::Up.run(&rig).await.succeeded();
-        assert_eq!((looks(&changed), changed.changed), (2, true), "the page and its configuration: {changed:#?}");
+        assert_eq!(
+            (looks(&changed), changed.changed),
+            (3, true),
+            "both files, and the new one in the end: {changed:#?}"
+        );
         rig.rest().await;
         let removed = Act::Teardown.run(&rig).await.succeeded();
         assert_eq!(looks(&removed), 2, "{removed:#?}");
@@ -39,12 +58,60 @@ fn a_file_that_somebody_puts_in_the_place_of_one_while_teardown_runs_is_seen() {
         let mut hits = rig.world.faults.hits();
         let meanwhile = async {
             hits.recv().await.unwrap();
-            let get = s3.get_object().bucket(&bucket).key(INDEX_DOCUMENT).send().await.unwrap();
-            let content = get.body.collect().await.unwrap().into_bytes();
-            s3.put_object().bucket(&bucket).key(INDEX_DOCUMENT).body(content.into()).send().await.unwrap();
+            put_without_marks(&s3, &bucket).await;
         };
         let (seen, ()) = tokio::join!(Act::Teardown.run(&rig), meanwhile);
         assert_eq!(seen.problem().code, Code::NotOurs, "{seen:#?}");
         s3.head_object().bucket(&bucket).key(INDEX_DOCUMENT).send().await.unwrap();
+    });
+}
+
+/// An endpoint that drops types and marks does that to every file.
+#[test]
+fn a_page_that_has_lost_its_marks_is_said() {
+    paused(async {
+        let rig = Rig::new().await;
+        let (s3, bucket) = (Clients::new(&rig.sdk).s3, names(&rig).await.bucket());
+        rig.world.faults.add("apigateway:CreateStage#1=throttle".parse().unwrap());
+        let mut hits = rig.world.faults.hits();
+        let meanwhile = async {
+            // The page is there by then.
+            hits.recv().await.unwrap();
+            put_without_marks(&s3, &bucket).await;
+        };
+        let (seen, ()) = tokio::join!(Act::Up.run(&rig), meanwhile);
+        let seen = seen.succeeded();
+        assert!(seen.warnings().iter().any(|warning| warning.contains("what was done: objects.page;")), "{seen:#?}");
+    });
+}
+
+/// Of fifty files of a page as many go at once as a slow line carries before the attempts' time is over.
+#[test]
+fn uploads_share_the_line_and_the_memory() {
+    for (size, at_once) in [(1, 32), (1_000_000, 7), (5_000_000, 1), (20_000_000, 1)] {
+        paused(async {
+            let mut rig = Rig::new().await;
+            rig.page = Page::of((0..50).map(|number| file(&format!("{number}.js"), size)).collect());
+            rig.world.faults.add("s3:PutObject=hang".parse().unwrap());
+            rig.world.calls().clear();
+            let up = tokio::time::timeout(Duration::from_secs(60), rig.up());
+            assert!(up.await.is_err(), "no upload ends");
+            let begun = rig.world.calls().iter().filter(|call| call.operation == "PutObject").count();
+            assert_eq!(begun, at_once, "of {size} bytes");
+        });
+    }
+}
+
+/// 2 MB at half a megabit a second take longer than AWS has to answer anything else.
+#[test]
+fn a_large_file_on_a_slow_line_has_its_time() {
+    paused(async {
+        let mut rig = Rig::new().await;
+        rig.page = Page::of([file("index.html", 1), file("large.mp4", 2_000_000)].into());
+        rig.world.faults.add("s3:PutObject#1=latency:140s".parse().unwrap());
+        rig.world.faults.add("s3:PutObject#2=latency:140s".parse().unwrap());
+        let seen = Act::Up.run(&rig).await.succeeded();
+        let puts = seen.writes.iter().filter(|call| *call == "s3:PutObject").count();
+        assert_eq!(puts, 4, "the small one of the two that took so long is sent again: {seen:#?}");
     });
 }
