@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use aws_sdk_lambda::config;
 use aws_sdk_lambda::primitives::Blob;
 use aws_sdk_lambda::types::{
     Architecture, Environment, FunctionCode, FunctionConfiguration, LastUpdateStatus, PackageType, Runtime, State,
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::tagging::{self, Tags};
 use super::{Doing, FUNCTION, LOG_GROUP, ROLE, SIGNALING_CHANNEL, WEBSOCKET_API};
 use crate::artifact::Artifact;
+use crate::aws::clients::timeouts_of_upload;
 use crate::aws::failure::AwsFailure;
 use crate::aws::retry::Look;
 use crate::config::{Admission, RelaySettings, Tagging, Turn, TurnServers, TurnUrl};
@@ -189,7 +191,8 @@ impl Function {
         })
     }
 
-    fn code(&self, context: &Context) -> Result<(Blob, Architecture), Diagnostic> {
+    /// What is uploaded, for which processor, and with the time that it takes.
+    fn code(&self, context: &Context) -> Result<(Blob, Architecture, config::Builder), Diagnostic> {
         let artifact = self.code.as_ref().ok_or_else(|| {
             Diagnostic::new(
                 Code::RelayArtifact,
@@ -198,7 +201,10 @@ impl Function {
             )
         })?;
         let architecture = Architecture::from(artifact.architecture.to_string().as_str());
-        Ok((Blob::new(artifact.zip.clone()), architecture))
+        // It goes as base64.
+        let timeouts = timeouts_of_upload(artifact.zip.len() as u64 * 4 / 3);
+        let patience = config::Builder::new().timeout_config(timeouts);
+        Ok((Blob::new(artifact.zip.clone()), architecture, patience))
     }
 
     async fn update_configuration(&self, context: &Context, desired: &Spec) -> Result<(), Diagnostic> {
@@ -226,7 +232,7 @@ impl Function {
 
     async fn update_code(&self, context: &Context) -> Result<(), Diagnostic> {
         let name = self.name();
-        let (zip, architecture) = self.code(context)?;
+        let (zip, architecture, patience) = self.code(context)?;
         context
             .call(Operation::repeatable("lambda", "UpdateFunctionCode"), || {
                 context
@@ -236,6 +242,8 @@ impl Function {
                     .function_name(&name)
                     .zip_file(zip.clone())
                     .architectures(architecture.clone())
+                    .customize()
+                    .config_override(patience.clone())
                     .send()
             })
             .await
@@ -364,7 +372,7 @@ impl Kind for Function {
 
     async fn create(&self, context: &Context, desired: &Spec) -> Result<(), Diagnostic> {
         let name = self.name();
-        let (zip, architecture) = self.code(context)?;
+        let (zip, architecture, patience) = self.code(context)?;
         let tags = context.tags(&desired.tags);
         context
             .call(Operation::once("lambda", "CreateFunction"), || {
@@ -384,6 +392,8 @@ impl Kind for Function {
                     .environment(environment(desired))
                     .code(FunctionCode::builder().zip_file(zip.clone()).build())
                     .set_tags(Some(tags.clone()))
+                    .customize()
+                    .config_override(patience.clone())
                     .send()
             })
             .await

@@ -1,12 +1,15 @@
-//! The files of a page in large: what a run has looked at or put into its bucket is not looked at once more, unless somebody else was
-//! there, and what is put there gets the time that it takes.
+//! What is uploaded: of the files of a page, what a run has looked at or put into its bucket is not looked at once more, unless somebody
+//! else was there; and each upload has the time that it takes.
 
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
+
 use super::acts::{Act, Seen, names};
-use super::rig::{Rig, page, paused};
+use super::rig::{Rig, page, paused, relay};
 use crate::aws::clients::Clients;
 use crate::diagnostics::Code;
+use crate::local::Manners;
 use crate::naming::INDEX_DOCUMENT;
 use crate::page::{Page, PageFile};
 
@@ -113,5 +116,20 @@ fn a_large_file_on_a_slow_line_has_its_time() {
         let seen = Act::Up.run(&rig).await.succeeded();
         let puts = seen.writes.iter().filter(|call| *call == "s3:PutObject").count();
         assert_eq!(puts, 4, "the small one of the two that took so long is sent again: {seen:#?}");
+    });
+}
+
+/// A zip may have 50 MB, and goes as base64.
+#[test]
+fn a_large_relay_on_a_slow_line_has_its_time() {
+    paused(async {
+        let mut rig = Rig::on(Manners::none()).await;
+        let incompressible: String = (0..50_000_u32).map(|it| hex::encode(Sha256::digest(it.to_le_bytes()))).collect();
+        rig.relay = relay(&incompressible);
+        assert!(rig.relay.zip.len() > 1_500_000, "{}", rig.relay.zip.len());
+        rig.world.faults.add("lambda:CreateFunction#1=latency:140s".parse().unwrap());
+        let seen = Act::Up.run(&rig).await.succeeded();
+        let creates = seen.writes.iter().filter(|call| *call == "lambda:CreateFunction").count();
+        assert_eq!(creates, 1, "{seen:#?}");
     });
 }
