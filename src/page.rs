@@ -7,6 +7,7 @@ use aws_sdk_s3::primitives::{ByteStream, SdkBody};
 use bytes::Bytes;
 use include_dir::{Dir, include_dir};
 use sha2::{Digest, Sha256};
+use tokio::io::AsyncReadExt;
 use walkdir::WalkDir;
 
 use crate::config::{Config, PageSource};
@@ -185,20 +186,15 @@ impl PageFile {
                 "check its permissions",
             )
         };
-        let size = path.metadata().map_err(unreadable)?.len();
+        let (sha256, size) = hash_of(path).map_err(unreadable)?;
         if size > LARGEST_FILE {
             return Err(Diagnostic::new(
                 Code::InvalidClient,
-                format!("{} has {size} bytes; a file of a page may have {LARGEST_FILE} (100 MiB)", path.display()),
+                format!("{} has more than the {LARGEST_FILE} bytes (100 MiB) of a page's largest file", path.display()),
                 "keep large media out of the page's directory and link to it",
             ));
         }
-        Ok(Self {
-            sha256: hash_of(path).map_err(unreadable)?,
-            size,
-            source: Source::File(path.to_owned()),
-            content_type: content_type(key),
-        })
+        Ok(Self { sha256, size, source: Source::File(path.to_owned()), content_type: content_type(key) })
     }
 
     /// Where it is read from while it is uploaded, if it is not held in memory.
@@ -225,7 +221,7 @@ impl PageFile {
         let reading = path.to_owned();
         let hash = tokio::task::spawn_blocking(move || hash_of(&reading)).await;
         match hash.unwrap_or_else(|_| Err(std::io::ErrorKind::Interrupted.into())) {
-            Ok(hash) if hash == self.sha256 => Ok(()),
+            Ok((hash, _)) if hash == self.sha256 => Ok(()),
             Ok(_) => Err(changed(path, "changed while it was being deployed")),
             Err(error) => Err(changed(path, &format!("cannot be read any more: {error}"))),
         }
@@ -236,8 +232,12 @@ impl PageFile {
             Source::Memory(bytes) => return Ok(bytes.clone()),
             Source::File(path) => path,
         };
-        let bytes =
-            tokio::fs::read(path).await.map_err(|error| changed(path, &format!("cannot be read any more: {error}")))?;
+        let mut bytes = Vec::new();
+        let reading = async {
+            // One that has grown meanwhile is another one, however large it is.
+            tokio::fs::File::open(path).await?.take(self.size + 1).read_to_end(&mut bytes).await
+        };
+        reading.await.map_err(|error| changed(path, &format!("cannot be read any more: {error}")))?;
         if hex::encode(Sha256::digest(&bytes)) != self.sha256 {
             return Err(changed(path, "changed while it was being deployed"));
         }
@@ -253,11 +253,12 @@ fn changed(path: &Path, what: &str) -> Diagnostic {
     )
 }
 
-/// The content's SHA-256, without holding the content.
-fn hash_of(path: &Path) -> std::io::Result<String> {
+/// The content's SHA-256 and size, without holding the content, and of none that is larger than a file of a page may be.
+fn hash_of(path: &Path) -> std::io::Result<(String, u64)> {
     let mut hash = Sha256::new();
-    std::io::copy(&mut std::fs::File::open(path)?, &mut HashWriter(&mut hash))?;
-    Ok(hex::encode(hash.finalize()))
+    let mut content = std::io::Read::take(std::fs::File::open(path)?, LARGEST_FILE + 1);
+    let size = std::io::copy(&mut content, &mut HashWriter(&mut hash))?;
+    Ok((hex::encode(hash.finalize()), size))
 }
 
 struct HashWriter<'a>(&'a mut Sha256);

@@ -9,6 +9,7 @@ use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
+use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::Credentials;
@@ -23,12 +24,10 @@ use super::answer::LookAtAnswers;
 use super::proxy::Proxy;
 use crate::diagnostics::Diagnostic;
 
-/// Longest wait for one attempt (AWS-FACTS F: the SDK has no such limit by itself); an upload of the relay on a slow line fits.
+/// Longest wait for one attempt that sends little, and for a longer one to go on (AWS-FACTS F: the SDK has no such limit by itself).
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(120);
-/// The slowest line on which a page gets to its bucket, in bytes a second: half a megabit.
-const SLOWEST_UPLOAD: u32 = 64 * 1024;
-/// What may be under way at once, in bytes, for each to get there in [`ATTEMPT_TIMEOUT`] on the slowest line.
-pub(crate) const UPLOADED_AT_ONCE: u32 = ATTEMPT_TIMEOUT.as_secs() as u32 * SLOWEST_UPLOAD;
+/// What one of several uploads has of a slow line, in bytes a second: a sixteenth of two megabits.
+const SLOWEST_UPLOAD: u64 = 16 * 1024;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 const METADATA_TIMEOUT: Duration = Duration::from_millis(500);
 const TLS: tls::Provider = tls::Provider::Rustls(tls::rustls_provider::CryptoMode::Ring);
@@ -71,7 +70,8 @@ pub(crate) async fn load(access: &Access) -> Result<SdkConfig, Diagnostic> {
         .app_name(app_name())
         // Waiting and repeating is done in `retry`, visibly and by class.
         .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts());
+        .timeout_config(timeouts())
+        .stalled_stream_protection(stall());
     if let Some(profile) = &access.profile {
         loader = loader.profile_name(profile);
     }
@@ -94,10 +94,16 @@ pub(crate) fn timeouts() -> TimeoutConfig {
     timeouts_of_upload(0)
 }
 
-/// The same for an attempt that sends so many bytes, with no more of others beside it than [`ATTEMPT_TIMEOUT`] takes.
+/// The same for an attempt that sends so many bytes.
 pub(crate) fn timeouts_of_upload(bytes: u64) -> TimeoutConfig {
-    let attempt = ATTEMPT_TIMEOUT + Duration::from_secs(bytes / u64::from(SLOWEST_UPLOAD));
+    let attempt = ATTEMPT_TIMEOUT + Duration::from_secs(bytes / SLOWEST_UPLOAD);
     TimeoutConfig::builder().connect_timeout(CONNECT_TIMEOUT).operation_attempt_timeout(attempt).build()
+}
+
+/// When a body that is sent or read piece by piece counts as stalled. The SDK counts pieces, not bytes, and has five seconds of
+/// patience (AWS-FACTS F): of an upload that shares a slow line, the next 64 KiB may take longer.
+fn stall() -> StalledStreamProtectionConfig {
+    StalledStreamProtectionConfig::enabled().grace_period(ATTEMPT_TIMEOUT).build()
 }
 
 /// The SDK's own chain, but for [`metadata_service`].
@@ -188,4 +194,27 @@ impl Clients {
 fn app_name() -> aws_config::AppName {
     #[expect(clippy::expect_used, reason = "a constant of legal characters")]
     aws_config::AppName::new("webrtc-aws").expect("a legal application name")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// That took five seconds without a piece of a body, and an upload of a large file over a slow line was cut off at each attempt.
+    #[tokio::test]
+    async fn nothing_counts_as_stalled_before_an_attempt_without_a_body_would_be_over() {
+        let credentials = Some(Credentials::from_keys("local", "local", None));
+        let access = Access { region: Some("us-east-1".to_owned()), credentials, ..Access::default() };
+        let config = load(&access).await.unwrap();
+        let stall = config.stalled_stream_protection().unwrap();
+        assert!(stall.is_enabled(), "one that hangs must end");
+        assert_eq!(stall.grace_period(), ATTEMPT_TIMEOUT);
+    }
+
+    #[test]
+    fn an_attempt_has_the_time_that_its_size_takes() {
+        let attempt = |bytes| timeouts_of_upload(bytes).operation_attempt_timeout().unwrap();
+        assert_eq!(attempt(0), ATTEMPT_TIMEOUT);
+        assert_eq!(attempt(16 * 1024 * 60), ATTEMPT_TIMEOUT + Duration::from_secs(60));
+    }
 }

@@ -130,7 +130,7 @@ impl<'run> Session<'run> {
     }
 
     /// Looks, as if for the first time, until AWS shows what this run did: the next run must not see an older state, and act on it.
-    /// Only files that S3 lists as they were put are not asked for one by one: of those, it never shows an older state.
+    /// Only files that S3 lists as this run saw or put them are not asked for one by one: of those, it never shows an older state.
     pub(super) async fn until_shown(&self, graph: &Graph) -> Result<(), Diagnostic> {
         let left = Mutex::new(Vec::new());
         let looking = self.context.until(Look::Stack, "AWS does not show yet what was done", SHOWN, || async {

@@ -165,23 +165,17 @@ impl Contents<'_> {
                 .absent_as_none()
                 .doing(|| format!("list the object versions of the bucket {}", self.bucket))?;
             let Some(page) = page else { return Ok(all) };
+            let version = |key: Option<&str>, id: Option<&str>, is_latest: Option<bool>| {
+                let latest = Version::latest(&decoded(key?));
+                Some(Version { id: id.map(str::to_owned), is_latest: is_latest == Some(true), ..latest })
+            };
             all.extend(page.versions().iter().filter_map(|found| {
-                Some(Version {
-                    key: decoded(found.key()?),
-                    id: found.version_id().map(str::to_owned),
-                    is_latest: found.is_latest() == Some(true),
-                    is_delete_marker: false,
-                    state: State::of(found.e_tag(), found.last_modified()),
-                })
+                let state = State::of(found.e_tag(), found.last_modified());
+                Some(Version { state, ..version(found.key(), found.version_id(), found.is_latest())? })
             }));
             all.extend(page.delete_markers().iter().filter_map(|found| {
-                Some(Version {
-                    key: decoded(found.key()?),
-                    id: found.version_id().map(str::to_owned),
-                    is_latest: found.is_latest() == Some(true),
-                    is_delete_marker: true,
-                    state: None,
-                })
+                let version = version(found.key(), found.version_id(), found.is_latest())?;
+                Some(Version { is_delete_marker: true, ..version })
             }));
             if page.is_truncated != Some(true) {
                 return Ok(all);

@@ -19,7 +19,7 @@ use tokio::sync::Semaphore;
 use super::Doing;
 use super::bucket_contents::{Contents, Version};
 use super::sightings::{Sightings, State};
-use crate::aws::clients::{UPLOADED_AT_ONCE, timeouts_of_upload};
+use crate::aws::clients::timeouts_of_upload;
 use crate::config::{Admission, IceServer};
 use crate::diagnostics::{Code, Diagnostic};
 use crate::engine::context::{Absence, Known, Operation};
@@ -33,8 +33,9 @@ const HASH_METADATA: &str = "webrtc-aws-sha256";
 /// How many objects are looked at side by side: a page in one go, with AWS far away.
 const LOOKS_AT_ONCE: usize = 32;
 
-/// How many are written side by side, as long as they are small: what is under way takes memory, and shares the line.
-const WRITES_AT_ONCE: usize = 32;
+/// How many are written side by side at most, and how many bytes of them: what is under way takes memory, and shares the line.
+const WRITES_AT_ONCE: usize = 16;
+const BYTES_AT_ONCE: u32 = 8 * 1024 * 1024;
 
 #[derive(Debug)]
 pub(crate) struct PageFiles {
@@ -248,12 +249,10 @@ impl PageFiles {
             file.check().await?;
         }
         let put = put.doing(|| format!("upload {key} to the bucket {bucket}"))?;
-        if name == INDEX_DOCUMENT {
-            // Looked at in the end, for all of them: an endpoint that is not AWS's may have dropped types and marks.
-            return Ok(());
-        }
+        // One is looked at in the end, for all of them: an endpoint that is not AWS's may have dropped types and marks.
+        let state = State::of(put.e_tag(), None).filter(|_| name != INDEX_DOCUMENT);
         let found = Found { key: key.clone(), spec: wanted, is_ours: true };
-        self.sightings.remember(bucket, &Version::latest(&key), State::of(put.e_tag(), None), &found);
+        self.sightings.remember(bucket, &Version::latest(&key), state, &found);
         Ok(())
     }
 
@@ -270,12 +269,12 @@ impl PageFiles {
             .filter(|(key, _)| observed.files.get(key) != desired.files.get(key))
             .partition(|(key, _)| key == INDEX_DOCUMENT);
         // One that is larger than all of it goes alone.
-        let room = &Semaphore::new(UPLOADED_AT_ONCE as usize);
+        let room = &Semaphore::new(BYTES_AT_ONCE as usize);
         for batch in [others, index] {
             stream::iter(batch)
                 .map(|(name, file)| async move {
                     let size = u32::try_from(file.size).unwrap_or(u32::MAX);
-                    let place = room.acquire_many(size.min(UPLOADED_AT_ONCE)).await;
+                    let place = room.acquire_many(size.min(BYTES_AT_ONCE)).await;
                     let put = self.put(contents, &name, &file).await;
                     drop(place);
                     put

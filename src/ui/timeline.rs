@@ -42,16 +42,12 @@ pub(super) struct Wait {
 
 /// Whether a trace can be written there. Leaves nothing behind, as a page may be deployed from the same directory.
 fn probe(path: &Path) -> io::Result<()> {
-    let there = path.metadata();
-    // What a link that leads nowhere yet leads to is made.
-    let path = &match (&there, path.read_link()) {
-        (Err(_), Ok(target)) => path.parent().map_or_else(|| target.clone(), |parent| parent.join(&target)),
-        _ => path.to_owned(),
-    };
-    match there {
+    match path.metadata() {
         // Opening a pipe waits for its reader.
         Ok(there) if !there.is_file() && !there.is_dir() => Ok(()),
         Ok(_) => OpenOptions::new().write(true).open(path).map(drop),
+        // A link that leads nowhere yet: what it leads to would be made, and found out only by making it.
+        Err(_) if path.is_symlink() => Ok(()),
         Err(_) => File::create_new(path).and_then(|_| std::fs::remove_file(path)),
     }
 }

@@ -88,13 +88,13 @@ fn a_page_that_has_lost_its_marks_is_said() {
     });
 }
 
-/// Of fifty files of a page as many go at once as a slow line carries before the attempts' time is over.
+/// Of a page of large files fewer go at once.
 #[test]
 fn uploads_share_the_line_and_the_memory() {
-    for (size, at_once) in [(1, 32), (1_000_000, 7), (5_000_000, 1), (20_000_000, 1)] {
+    for (size, files, at_once) in [(1, 50, 16), (1_000_000, 20, 8), (5_000_000, 3, 1), (20_000_000, 3, 1)] {
         paused(async {
             let mut rig = Rig::new().await;
-            rig.page = Page::of((0..50).map(|number| file(&format!("{number}.js"), size)).collect());
+            rig.page = Page::of((0..files).map(|number| file(&format!("{number}.js"), size)).collect());
             rig.world.faults.add("s3:PutObject=hang".parse().unwrap());
             rig.world.calls().clear();
             let up = tokio::time::timeout(Duration::from_secs(60), rig.up());
@@ -105,7 +105,7 @@ fn uploads_share_the_line_and_the_memory() {
     }
 }
 
-/// 2 MB at half a megabit a second take longer than AWS has to answer anything else.
+/// AWS has two minutes to answer anything else.
 #[test]
 fn a_large_file_on_a_slow_line_has_its_time() {
     paused(async {
