@@ -53,7 +53,9 @@ impl Programs {
     pub(crate) fn command(&self, home: &TempDir, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.webrtc_aws);
         command.args(arguments).env_clear().current_dir(home.path());
-        command.env("HOME", home.path()).env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        // What a local AWS that is killed leaves behind goes with the home.
+        command.env("HOME", home.path()).env("TMPDIR", home.path());
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("AWS_ACCESS_KEY_ID", "local").env("AWS_SECRET_ACCESS_KEY", "local").env("AWS_REGION", "us-east-1");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         command
